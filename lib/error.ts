@@ -93,7 +93,7 @@ export function toPolisError(thrown: unknown, doing: string): PolisError {
 /** The messages of an error and all its causes, outermost first, for a log line. */
 export function causeChain(thrown: unknown): readonly string[] {
   const chain: string[] = []
-  for (let error = thrown; error !== undefined && chain.length < 10; ) {
+  for (let error = thrown; error !== undefined && chain.length < 10;) {
     chain.push(error instanceof Error ? error.message : String(error))
     error = error instanceof Error ? error.cause : undefined
   }

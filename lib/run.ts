@@ -19,7 +19,11 @@ const MAX_OUTPUT_BYTES = 16 * 1024 * 1024
  * Runs a program with an argument list (never through a shell) to its end.
  * Throws Unavailable when it is not installed, Internal with its last words when it exits non-zero.
  */
-export function run(program: string, args: readonly string[], options: RunOptions): Promise<RunResult> {
+export function run(
+  program: string,
+  args: readonly string[],
+  options: RunOptions,
+): Promise<RunResult> {
   const { signal, input, env, cwd } = options
   return new Promise((resolve, reject) => {
     const child = execFile(
