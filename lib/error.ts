@@ -94,7 +94,7 @@ export function toPolisError(thrown: unknown, doing: string): PolisError {
 export function causeChain(thrown: unknown): readonly string[] {
   const chain: string[] = []
   for (let error = thrown; error !== undefined && chain.length < 10;) {
-    chain.push(error instanceof Error ? error.message : String(error))
+    chain.push(error instanceof Error ? error.message : 'a value that is not an error was thrown')
     error = error instanceof Error ? error.cause : undefined
   }
   return chain
