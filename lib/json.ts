@@ -6,3 +6,8 @@ export type Json =
   | string
   | readonly Json[]
   | { readonly [key: string]: Json }
+
+/** `value` as JSON would carry it: undefined members vanish, dates become text. */
+export function toJson(value: unknown): Json {
+  return JSON.parse(JSON.stringify(value)) as Json
+}
