@@ -31,6 +31,10 @@ export interface Problem {
   readonly message: string
   /** What to do about it. */
   readonly hint?: string
+  /** Where `path` stands in a text that somebody wrote: its file, and line and column from 1. */
+  readonly file?: string
+  readonly line?: number
+  readonly column?: number
 }
 
 export interface PolisErrorOptions extends ErrorOptions {
