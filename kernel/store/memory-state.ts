@@ -3,7 +3,9 @@ import { endOfPrefix } from './keys.ts'
 import { CompactedError, type LeaseId } from './store.ts'
 import { checkTransaction, type StateView } from './transaction.ts'
 import {
+  SLICE_BYTES,
   SLICE_ENTRIES,
+  sizeOfBatch,
   type ChangesQuery,
   type PageQuery,
   type StateResult,
@@ -62,7 +64,7 @@ export class MemoryState implements VersionedState {
     const { prefix, after } = query
     if (after < this.#compactedRevision) throw new CompactedError(after, this.#compactedRevision)
     const start = this.#history.findIndex(({ revision }) => revision > after)
-    const batches = start < 0 ? [] : this.#history.slice(start, start + SLICE_ENTRIES)
+    const batches = start < 0 ? [] : slice(this.#history, start)
     return {
       batches: batches.filter((batch) => batch.changes.some(({ key }) => key.startsWith(prefix))),
       upTo: batches.at(-1)?.revision ?? this.#revision,
@@ -162,4 +164,17 @@ export class MemoryState implements VersionedState {
     }
     return [...entries.values()].toSorted((a, b) => (a.key < b.key ? -1 : 1))
   }
+}
+
+/** At least one batch; as many as a reader may hold at once. */
+function slice(history: readonly StoredBatch[], start: number): readonly StoredBatch[] {
+  const batches: StoredBatch[] = []
+  let sizeBytes = 0
+  for (let n = start; n < history.length && batches.length < SLICE_ENTRIES; n += 1) {
+    const batch = history[n]
+    if (batch === undefined || sizeBytes > SLICE_BYTES) break
+    batches.push(batch)
+    sizeBytes += sizeOfBatch(batch)
+  }
+  return batches
 }

@@ -113,3 +113,12 @@ export function toChangeBatch(stored: StoredBatch, prefix: string): ChangeBatch 
     })
   return changes.length === 0 ? undefined : { revision: stored.revision, changes }
 }
+
+/** About what a batch takes in memory. */
+export function sizeOfBatch(batch: StoredBatch): number {
+  let size = 0
+  for (const { key, entry, previous } of batch.changes) {
+    size += 200 + key.length + (entry?.text.length ?? 0) + (previous?.text.length ?? 0)
+  }
+  return size
+}

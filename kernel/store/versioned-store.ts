@@ -21,6 +21,7 @@ import {
   type WatchOptions,
 } from './store.ts'
 import {
+  sizeOfBatch,
   toChangeBatch,
   toEntry,
   type ChangesQuery,
@@ -221,12 +222,4 @@ export class VersionedStore implements Store {
     if (Number.isInteger(revision) && revision >= 0 && revision <= this.#feed.head) return
     throw new PolisError('InvalidArgument', `${revision} is not a revision so far`, { path })
   }
-}
-
-function sizeOfBatch(batch: StoredBatch): number {
-  let size = 0
-  for (const { key, entry, previous } of batch.changes) {
-    size += 200 + key.length + (entry?.text.length ?? 0) + (previous?.text.length ?? 0)
-  }
-  return size
 }
