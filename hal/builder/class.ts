@@ -35,7 +35,7 @@ export interface BuilderPort extends DeviceLifecycle {
   /**
    * Builds. Throws InvalidArgument when the Dockerfile is missing or wrong or a step of it fails (message: its last
    * lines), NotFound when the context or a base image is not to be had, ResourceExhausted when disk or memory ran out.
-   * Aborting ends the build and leaves no container of it.
+   * Aborting, or leaving the stream, ends the build and leaves no container of it.
    */
   build(input: BuildRequest, signal: AbortSignal): AsyncIterable<BuildProgress>
   /** Makes the image of that id absent on this node unless something uses it (FailedPrecondition). */

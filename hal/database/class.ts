@@ -39,7 +39,8 @@ export type ObservedDatabase = z.infer<typeof ObservedDatabase>
 export interface DatabasePort extends DeviceLifecycle {
   /**
    * Brings database and role to `input`: creates, sets the password when it differs, opens or closes.
-   * Throws AlreadyExists when the name belongs to something else. A killed call repeated ends in the same place.
+   * Throws AlreadyExists when a name belongs to something else, FailedPrecondition when that uid's database has other
+   * names, InvalidArgument for a name or password that the engine cannot hold whole. A killed call repeated ends in the same place.
    */
   ensureDatabase(input: DatabaseSpec, signal: AbortSignal): Promise<ObservedDatabase>
   /** Drops database and role, with all data, ending open sessions. Succeeds when both are gone; touches only that uid's. */

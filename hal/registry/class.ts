@@ -26,7 +26,10 @@ export type StoredImage = z.infer<typeof StoredImage>
  * ObservedDevice.facts has `address` (`host:port`). Every method is safe to repeat.
  */
 export interface RegistryPort extends DeviceLifecycle {
-  /** Stores an image of this node. Throws NotFound for an unknown image, ResourceExhausted when the registry's disk is full. */
+  /**
+   * Stores an image of this node. Throws NotFound for an unknown image, InvalidArgument for a repository or tag that is none,
+   * ResourceExhausted when the registry's disk is full.
+   */
   push(input: PushRequest, signal: AbortSignal): Promise<StoredImage>
   list(input: Nothing, signal: AbortSignal): Promise<{ images: StoredImage[] }>
   /** Makes the manifest absent. The room is given back by collectGarbage. */

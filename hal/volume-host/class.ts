@@ -44,10 +44,13 @@ export type TaskRootSpec = z.infer<typeof TaskRootSpec>
 
 /**
  * Device class: folders of data on a node, and what each task sees of them under `/polis`.
- * ObservedDevice.facts has `taskRootDir`: the parent of all task roots, known before any exists. Safe to repeat, all of it.
+ * ObservedDevice.facts has `taskRootDir`, known before any root exists: a task's root is `<taskRootDir>/<taskUid>`. Safe to repeat, all of it.
  */
 export interface VolumeHostPort extends DeviceLifecycle {
-  /** Throws PermissionDenied for a path outside the allowed roots (symbolic links followed), NotFound for one that is not there. */
+  /**
+   * Throws PermissionDenied for a path outside the allowed roots (symbolic links followed), NotFound for one that is not
+   * there, FailedPrecondition when the volume lies elsewhere already, InvalidArgument for a uid that cannot name a folder.
+   */
   ensureVolume(input: VolumeSpec, signal: AbortSignal): Promise<ObservedVolume>
   /** Deletes an automatic volume's data for good; of one with a path only the record, never the folder. FailedPrecondition while mounted. */
   purgeVolume(input: { uid: string }, signal: AbortSignal): Promise<Nothing>
@@ -58,10 +61,12 @@ export interface VolumeHostPort extends DeviceLifecycle {
   /**
    * Makes the task's `/polis` be exactly `input`. The folder appears at `sourcePath` only when complete, and later
    * changes show inside the running task at once. Throws FailedPrecondition, naming who holds files open, when a
-   * volume to be taken away is busy; the rest of the tree is then left as it was.
+   * volume to be taken away is busy; the rest of the tree is then left as it was. A change of `readOnly` takes the mount
+   * away for a moment, so it too needs the volume idle. Throws InvalidArgument, with every path, for names that leave the
+   * root or collide, NotFound for an unknown volume.
    */
   ensureTaskRoot(input: TaskRootSpec, signal: AbortSignal): Promise<{ sourcePath: string }>
-  /** Unmounts everything of the task's root and removes it. Volumes keep their data. */
+  /** Unmounts everything of the task's root and removes it, or nothing (FailedPrecondition while busy). Volumes keep their data. */
   removeTaskRoot(input: { taskUid: string }, signal: AbortSignal): Promise<Nothing>
   /** Task roots that are complete now; none after a reboot. */
   listTaskRoots(input: Nothing, signal: AbortSignal): Promise<{ taskUids: string[] }>
