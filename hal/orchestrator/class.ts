@@ -155,7 +155,8 @@ export interface OrchestratorPort extends DeviceLifecycle {
 
   /**
    * Makes the task exist and returns as soon as the engine has accepted it; watchTasks tells what becomes of it.
-   * Throws FailedPrecondition when a task of that uid exists with another spec, InvalidArgument for what the engine refuses.
+   * Throws FailedPrecondition when a task of that uid exists with another spec or one of its networks does not exist,
+   * InvalidArgument for what the engine refuses.
    */
   ensureTask(input: TaskSpec, signal: AbortSignal): Promise<Nothing>
   /** Ends the task (its stop signal, its grace period, then kill) and returns when nothing of it runs any more. */

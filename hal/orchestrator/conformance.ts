@@ -1,0 +1,297 @@
+import { newUid } from '@polis/lib/uid'
+import { until } from '@polis/lib/until'
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import type { ObservedTask, OrchestratorPort, TaskSpec } from './class.ts'
+import { outputConformance } from './conformance-output.ts'
+import { anyTime, examTask, PATIENCE_MS, untilTask } from './exam-task.ts'
+import { type OrchestratorExam, Watch } from './exam.ts'
+
+const IPV4 = /^\d+\.\d+\.\d+\.\d+$/
+const isRunning = (task: ObservedTask): boolean =>
+  task.state === 'running' && task.address !== undefined
+
+/** The contract of OrchestratorPort, for every adapter: the fake and drivers on their real engines. */
+export function orchestratorConformance(open: () => Promise<OrchestratorExam>): void {
+  let exam: OrchestratorExam
+  let port: OrchestratorPort
+
+  beforeAll(async () => {
+    exam = await open()
+    port = exam.port
+    await port.ensureDevice({}, anyTime())
+  }, PATIENCE_MS * 4)
+
+  afterAll(async () => {
+    await exam[Symbol.asyncDispose]()
+  }, PATIENCE_MS * 4)
+
+  afterEach(async () => {
+    const { tasks } = await port.listTasks({}, anyTime())
+    await Promise.all(tasks.map(({ uid }) => port.removeTask({ uid }, anyTime())))
+    const { uids } = await port.listNetworks({}, anyTime())
+    for (const uid of uids) await port.removeNetwork({ uid }, anyTime())
+  }, PATIENCE_MS * 2)
+
+  const task = (change: Partial<TaskSpec> = {}): TaskSpec => examTask(exam.image, change)
+  const listUids = async (): Promise<string[]> =>
+    (await port.listTasks({}, anyTime())).tasks.map(({ uid }) => uid)
+
+  describe('orchestrator', { timeout: PATIENCE_MS * 3 }, () => {
+    describe('device', () => {
+      test('is ready, says its facts, and ensuring it again changes nothing', async () => {
+        const first = await port.ensureDevice({}, anyTime())
+        expect(first).toMatchObject({ isReady: true, message: '' })
+        expect(first.facts['gatewayAddress']).toMatch(IPV4)
+        expect(first.facts['nodeAddress']).toMatch(IPV4)
+        expect(first.facts['engineNode']).toMatch(/./)
+        expect(await port.ensureDevice({}, anyTime())).toEqual(first)
+        expect(await port.observeDevice({}, anyTime())).toEqual(first)
+      })
+    })
+
+    describe('networks', () => {
+      test('ensuring and removing are safe to repeat', async () => {
+        const network = { uid: newUid(), label: 'default/exam' }
+        await port.ensureNetwork(network, anyTime())
+        await port.ensureNetwork(network, anyTime())
+        expect(await port.listNetworks({}, anyTime())).toEqual({ uids: [network.uid] })
+        await port.removeNetwork({ uid: network.uid }, anyTime())
+        await port.removeNetwork({ uid: network.uid }, anyTime())
+        expect(await port.listNetworks({}, anyTime())).toEqual({ uids: [] })
+      })
+
+      test('several can be made at once', async () => {
+        const uids = Array.from({ length: 4 }, newUid).toSorted()
+        await Promise.all(uids.map((uid) => port.ensureNetwork({ uid, label: uid }, anyTime())))
+        expect((await port.listNetworks({}, anyTime())).uids.toSorted()).toEqual(uids)
+      })
+
+      test('one in use is not removed', async () => {
+        const uid = newUid()
+        await port.ensureNetwork({ uid, label: 'exam' }, anyTime())
+        await port.ensureTask(task({ networks: [{ uid, aliases: ['web'] }] }), anyTime())
+        const removing = port.removeNetwork({ uid }, anyTime())
+        await expect(removing).rejects.toMatchObject({ code: 'FailedPrecondition' })
+        expect(await port.listNetworks({}, anyTime())).toEqual({ uids: [uid] })
+      })
+    })
+
+    describe('tasks', () => {
+      test('one runs, answers at its address, and ensuring it again leaves it alone', async () => {
+        const spec = task()
+        await port.ensureTask(spec, anyTime())
+        const running = await untilTask(port, spec.uid, 'runs', isRunning)
+        expect(running).toMatchObject({ message: '', restarts: 0, uid: spec.uid })
+        expect(running.incarnation).toMatch(/./)
+        await until(async () => (await exam.fetch(running.address ?? '')) === 'hello', {
+          deadlineMs: PATIENCE_MS,
+          what: 'the task greets',
+        })
+        await port.ensureTask(spec, anyTime())
+        await exam.reopen().ensureTask(spec, anyTime())
+        expect(await port.listTasks({}, anyTime())).toEqual({ tasks: [running] })
+      })
+
+      test('a changed spec under the same uid is refused and changes nothing', async () => {
+        const spec = task()
+        await port.ensureTask(spec, anyTime())
+        const running = await untilTask(port, spec.uid, 'runs', isRunning)
+        const other = { ...spec, environment: { GREETING: 'bye' } }
+        const refused = port.ensureTask(other, anyTime())
+        await expect(refused).rejects.toMatchObject({ code: 'FailedPrecondition' })
+        expect(await port.listTasks({}, anyTime())).toEqual({ tasks: [running] })
+      })
+
+      test('an image by a bare tag and an unknown network are refused', async () => {
+        const byTag = port.ensureTask(task({ image: 'somewhere/web:1' }), anyTime())
+        await expect(byTag).rejects.toMatchObject({ code: 'InvalidArgument' })
+        const lost = port.ensureTask(
+          task({ networks: [{ uid: newUid(), aliases: [] }] }),
+          anyTime(),
+        )
+        await expect(lost).rejects.toMatchObject({ code: 'FailedPrecondition' })
+        expect(await listUids()).toEqual([])
+      })
+
+      test('a call that was cancelled before it began changes nothing', async () => {
+        const [spec, network] = [task(), { uid: newUid(), label: 'exam' }]
+        const kept = task()
+        await port.ensureTask(kept, anyTime())
+        const signal = AbortSignal.abort(new Error('cancelled'))
+        await expect(port.ensureTask(spec, signal)).rejects.toThrow('cancelled')
+        await expect(port.ensureNetwork(network, signal)).rejects.toThrow('cancelled')
+        await expect(port.removeTask({ uid: kept.uid }, signal)).rejects.toThrow('cancelled')
+        await expect(port.ensureDevice({}, signal)).rejects.toThrow('cancelled')
+        expect(await listUids()).toEqual([kept.uid])
+        expect(await port.listNetworks({}, anyTime())).toEqual({ uids: [] })
+      })
+
+      test('after the caller died in ensureTask, the repeat ends in the same place', async () => {
+        const spec = task()
+        await exam.ensureTaskAndDie(spec)
+        await exam.reopen().ensureTask(spec, anyTime())
+        await untilTask(port, spec.uid, 'runs', isRunning)
+        expect(await listUids()).toEqual([spec.uid])
+      })
+
+      test('removing is safe to repeat, also for what never was', async () => {
+        const spec = task()
+        await port.ensureTask(spec, anyTime())
+        await untilTask(port, spec.uid, 'runs', isRunning)
+        const twice = [spec.uid, spec.uid].map((uid) => port.removeTask({ uid }, anyTime()))
+        await Promise.all([...twice, port.removeTask({ uid: newUid() }, anyTime())])
+        expect(await listUids()).toEqual([])
+        await port.removeTask({ uid: spec.uid }, anyTime())
+      })
+
+      test('one that ignores its stop signal has its grace period, then is gone', async () => {
+        const spec = task({ command: ['/bin/stubborn'], stopGracePeriodMs: 2000 })
+        await port.ensureTask(spec, anyTime())
+        const { address } = await untilTask(port, spec.uid, 'runs', isRunning)
+        const startedAtMs = performance.now()
+        await port.removeTask({ uid: spec.uid }, anyTime())
+        const tookMs = performance.now() - startedAtMs
+        expect(tookMs).toBeGreaterThan(1900)
+        expect(tookMs).toBeLessThan(9000)
+        await expect(exam.fetch(address ?? '')).rejects.toThrow(/./)
+      })
+
+      test('one that crashes is started again and says why it ended', async () => {
+        const spec = task({ command: ['/bin/crash'] })
+        await using watch = await Watch.begin(port)
+        await port.ensureTask(spec, anyTime())
+        await untilTask(port, spec.uid, 'restarted twice', ({ restarts }) => restarts >= 2)
+        const exits = watch.changes.flatMap((change) =>
+          change.type === 'changed' && change.task.state === 'exited' ? [change.task] : [],
+        )
+        expect(exits[0]?.exitCode).toBe(3)
+        expect(exits[0]?.message).toMatch(/3.*boom/s)
+        expect(exits[0]?.incarnation).toBeUndefined()
+        expect(exits[0]?.address).toBeUndefined()
+      })
+
+      test('one whose health check fails is never running', async () => {
+        const spec = task({
+          healthCheck: { test: ['CMD', '/bin/false'], intervalMs: 200, retries: 1 },
+        })
+        await using watch = await Watch.begin(port)
+        await port.ensureTask(spec, anyTime())
+        await untilTask(port, spec.uid, 'restarted', ({ restarts }) => restarts >= 1)
+        expect(watch.states(spec.uid)).toContain('unhealthy')
+        expect(watch.states(spec.uid)).not.toContain('running')
+      })
+
+      test('one whose health check passes is running only then', async () => {
+        const spec = task({
+          healthCheck: { test: ['CMD', '/bin/true'], intervalMs: 1000, retries: 1 },
+        })
+        await using watch = await Watch.begin(port)
+        await port.ensureTask(spec, anyTime())
+        await until(() => watch.states(spec.uid).includes('running'), {
+          deadlineMs: PATIENCE_MS,
+          what: 'the task is reported running',
+        })
+        expect(watch.states(spec.uid).slice(-2)).toEqual(['starting', 'running'])
+      })
+
+      test('without its image or its node it is pending and says so', async () => {
+        const noImage = task({ image: `sha256:${'0'.repeat(64)}` })
+        const noNode = task({ engineNode: 'nowhere' })
+        await port.ensureTask(noImage, anyTime())
+        await port.ensureTask(noNode, anyTime())
+        const reason = async (uid: string): Promise<string> => {
+          const isSaid = ({ state, message }: ObservedTask): boolean =>
+            state === 'pending' && /image|node/i.test(message)
+          return (await untilTask(port, uid, 'is pending with a reason', isSaid)).message
+        }
+        expect(await reason(noImage.uid)).toMatch(/no such image/i)
+        expect(await reason(noNode.uid)).toContain('no suitable node')
+      })
+    })
+
+    describe('mounts', () => {
+      test('a task waits for its folder, and sees what is mounted below it later', async () => {
+        const source = exam.newFolder()
+        const mount = { source, target: '/polis', readOnly: true, propagation: 'rslave' } as const
+        const spec = task({ mounts: [mount] })
+        await port.ensureTask(spec, anyTime())
+        await untilTask(port, spec.uid, 'lacks its folder', ({ state, message }) => {
+          return state === 'pending' && message.includes(source)
+        })
+        await exam.makeFolder(source)
+        const before = await untilTask(port, spec.uid, 'runs', isRunning)
+        await exam.mountFile(`${source}/late`, 'note', 'here I am')
+        const note = await until(() => exam.readInside(spec.uid, '/polis/late/note'), {
+          deadlineMs: PATIENCE_MS,
+          what: 'the mount is visible inside',
+        })
+        expect(note).toBe('here I am')
+        const after = await untilTask(port, spec.uid, 'runs', isRunning)
+        expect(after.incarnation).toBe(before.incarnation)
+      })
+    })
+
+    describe('names', () => {
+      test('tasks of one network find each other by alias, others do not', async () => {
+        const [one, other] = [newUid(), newUid()]
+        for (const uid of [one, other]) await port.ensureNetwork({ uid, label: uid }, anyTime())
+        const web = task({ networks: [{ uid: one, aliases: ['web', 'www'] }] })
+        const asker = task({ networks: [{ uid: one, aliases: ['asker'] }] })
+        const stranger = task({ networks: [{ uid: other, aliases: ['stranger'] }] })
+        for (const spec of [web, asker, stranger]) await port.ensureTask(spec, anyTime())
+        for (const { uid } of [web, asker, stranger]) await untilTask(port, uid, 'runs', isRunning)
+        for (const name of ['web', 'www']) {
+          const found = async (): Promise<boolean> =>
+            (await exam.lookUp(asker.uid, name)).length === 1
+          await until(found, { deadlineMs: PATIENCE_MS, what: `the neighbour finds ${name}` })
+        }
+        expect(await exam.lookUp(stranger.uid, 'web')).toEqual([])
+        expect(await exam.lookUp(asker.uid, 'stranger')).toEqual([])
+      })
+    })
+
+    describe('watch', () => {
+      test('begins with a snapshot, then tells changes, then gone', async () => {
+        const [first, second] = [task(), task()]
+        await port.ensureTask(first, anyTime())
+        await untilTask(port, first.uid, 'runs', isRunning)
+        await using watch = await Watch.begin(port)
+        expect(watch.changes[0]).toMatchObject({
+          type: 'snapshot',
+          tasks: [{ uid: first.uid, state: 'running' }],
+        })
+        await port.ensureTask(second, anyTime())
+        await until(() => watch.states(second.uid).includes('running'), {
+          deadlineMs: PATIENCE_MS,
+          what: 'the second task is reported running',
+        })
+        await port.removeTask({ uid: first.uid }, anyTime())
+        await until(() => watch.states(first.uid).at(-1) === 'gone', {
+          deadlineMs: PATIENCE_MS,
+          what: 'the first task is reported gone',
+        })
+        const kinds = watch.changes.filter(({ type }) => type === 'snapshot')
+        expect(kinds).toHaveLength(1)
+        expect(watch.states(second.uid).at(-1)).toBe('running')
+      })
+    })
+
+    outputConformance(() => exam)
+
+    describe('others', () => {
+      test('what is not of this installation is neither listed nor touched', async () => {
+        await exam.addForeign()
+        const before = await exam.describeForeign()
+        expect(await listUids()).toEqual([])
+        expect(await port.listNetworks({}, anyTime())).toEqual({ uids: [] })
+        const [spec, network] = [task(), { uid: newUid(), label: 'exam' }]
+        await port.ensureNetwork(network, anyTime())
+        await port.ensureTask(spec, anyTime())
+        await untilTask(port, spec.uid, 'runs', isRunning)
+        await port.removeTask({ uid: spec.uid }, anyTime())
+        await port.removeNetwork({ uid: network.uid }, anyTime())
+        expect(await exam.describeForeign()).toBe(before)
+      })
+    })
+  })
+}
