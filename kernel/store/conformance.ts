@@ -43,11 +43,10 @@ export function storeConformance(name: string, exam: StoreExam): void {
 
     it('refuses everything once closed, and closing again is quiet', async () => {
       const { store, signal } = sitting
-      const watching = store.watch({ prefix: '' }, signal)[Symbol.asyncIterator]().next()
-      await store.close()
-      await store.close()
       const refusal = { code: 'Unavailable' }
-      await expect(watching).rejects.toMatchObject(refusal)
+      const watching = store.watch({ prefix: '' }, signal)[Symbol.asyncIterator]().next()
+      await Promise.all([expect(watching).rejects.toMatchObject(refusal), store.close()])
+      await store.close()
       await expect(store.find('a')).rejects.toMatchObject(refusal)
       await expect(store.list('')).rejects.toMatchObject(refusal)
       await expect(store.revision()).rejects.toMatchObject(refusal)

@@ -1,12 +1,13 @@
 import { PolisError } from '@polis/lib/error'
 import { endOfPrefix } from './keys.ts'
-import { CompactedError, type LeaseId } from './store.ts'
+import type { LeaseId } from './store.ts'
 import { checkTransaction, type StateView } from './transaction.ts'
 import {
   SLICE_BYTES,
   SLICE_ENTRIES,
   sizeOfBatch,
   type ChangesQuery,
+  type Compacted,
   type PageQuery,
   type StateResult,
   type StateSummary,
@@ -47,10 +48,11 @@ export class MemoryState implements VersionedState {
     return this.#current.get(key)?.entry
   }
 
-  page(query: PageQuery): StoredPage {
+  page(query: PageQuery): StoredPage | Compacted {
     const { prefix, limit, cursor } = query
     const at = cursor?.at ?? this.#revision
-    if (at < this.#compactedRevision) throw new CompactedError(at, this.#compactedRevision)
+    const compactedRevision = this.#compactedRevision
+    if (at < compactedRevision) return { compactedRevision }
     const found =
       at === this.#revision
         ? this.#currentAfter(prefix, cursor?.after ?? '', limit + 1)
@@ -60,9 +62,10 @@ export class MemoryState implements VersionedState {
     return { entries: found.slice(0, limit), revision: at, hasMore: found.length > limit }
   }
 
-  changes(query: ChangesQuery): StoredChanges {
+  changes(query: ChangesQuery): StoredChanges | Compacted {
     const { prefix, after } = query
-    if (after < this.#compactedRevision) throw new CompactedError(after, this.#compactedRevision)
+    const compactedRevision = this.#compactedRevision
+    if (after < compactedRevision) return { compactedRevision }
     const start = this.#history.findIndex(({ revision }) => revision > after)
     const batches = start < 0 ? [] : slice(this.#history, start)
     return {

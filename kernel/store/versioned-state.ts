@@ -23,6 +23,11 @@ export interface StoredBatch {
   readonly changes: readonly StoredChange[]
 }
 
+/** Instead of an answer: the history asked for is gone. */
+export interface Compacted {
+  readonly compactedRevision: number
+}
+
 export interface PageQuery {
   readonly prefix: string
   readonly limit: number
@@ -81,8 +86,8 @@ export interface StateSummary {
 export interface VersionedState {
   summary(): StateSummary
   find(key: string): StoredEntry | undefined
-  page(query: PageQuery): StoredPage
-  changes(query: ChangesQuery): StoredChanges
+  page(query: PageQuery): StoredPage | Compacted
+  changes(query: ChangesQuery): StoredChanges | Compacted
   apply(write: StateWrite): StateResult
 }
 

@@ -25,6 +25,7 @@ import {
   toChangeBatch,
   toEntry,
   type ChangesQuery,
+  type Compacted,
   type PageQuery,
   type StateResult,
   type StateSummary,
@@ -35,11 +36,14 @@ import {
   type StoredPage,
 } from './versioned-state.ts'
 
-/** Where a state is. Writes take effect in the order they are asked. */
+/**
+ * Where a state is. Writes take effect in the order they are asked; the results of each commit are told to
+ * `VersionedStore.committed` before the writes resolve.
+ */
 export interface StateBackend {
   find(key: string): Promise<StoredEntry | undefined>
-  page(query: PageQuery): Promise<StoredPage>
-  changes(query: ChangesQuery): Promise<StoredChanges>
+  page(query: PageQuery): Promise<StoredPage | Compacted>
+  changes(query: ChangesQuery): Promise<StoredChanges | Compacted>
   write(write: StateWrite): Promise<StateResult>
   close(): Promise<void>
 }
@@ -48,7 +52,6 @@ export interface VersionedStoreDeps {
   readonly clock: Clock
   readonly logger: Logger
   readonly summary: StateSummary
-  /** `committed` is to be called with the results of each commit, in order, before their writes resolve. */
   readonly backend: StateBackend
 }
 
@@ -119,6 +122,9 @@ export class VersionedStore implements Store {
     }
     if (cursor !== undefined) this.#checkCursor(cursor.after, cursor.at)
     const stored = await this.#backend.page({ prefix, limit, cursor })
+    if ('compactedRevision' in stored) {
+      throw new CompactedError(cursor?.at ?? 0, stored.compactedRevision)
+    }
     const entries = stored.entries.map(toEntry)
     const last = entries.at(-1)
     const page = { entries, revision: stored.revision }
@@ -151,8 +157,9 @@ export class VersionedStore implements Store {
       after: from,
       matches: (batch: StoredBatch) => batch.changes.some(({ key }) => key.startsWith(prefix)),
       read: async (after: number) => {
-        const { batches, upTo } = await this.#backend.changes({ prefix, after })
-        return { items: batches, upTo }
+        const found = await this.#backend.changes({ prefix, after })
+        if ('compactedRevision' in found) throw new CompactedError(after, found.compactedRevision)
+        return { items: found.batches, upTo: found.upTo }
       },
     }
     for await (const stored of this.#feed.follow(follow, signal)) {
