@@ -101,10 +101,11 @@ export function leaseConformance(sit: () => Sitting): void {
       expect(await store.find('freed')).toBeDefined()
     })
 
-    it.each([0, -1, 0.5, Number.NaN])('refuses a time of %d ms', async (ttlMs) => {
-      await expect(sit().store.leases.grant(ttlMs)).rejects.toMatchObject({
-        code: 'InvalidArgument',
-      })
+    it('refuses a time that is none', async () => {
+      for (const ttlMs of [0, -1, 0.5, Number.NaN]) {
+        const refusal = { code: 'InvalidArgument' }
+        await expect(sit().store.leases.grant(ttlMs)).rejects.toMatchObject(refusal)
+      }
     })
   })
 }

@@ -114,6 +114,9 @@ const NOTADB = 26
 
 function toOpenError(error: unknown, what: string, file: string): PolisError {
   if (error instanceof PolisError) return error
+  if (error instanceof Error && 'code' in error && error.code === 'ENOSPC') {
+    return fullError(what, error)
+  }
   switch (resultCode(error)) {
     case BUSY:
       return new PolisError('Unavailable', `another process has the ${what} in ${file} open`, {

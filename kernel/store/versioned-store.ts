@@ -65,6 +65,7 @@ export class VersionedStore implements Store {
   readonly #timers: LeaseTimers
   #compactedRevision: number
   #closing: Promise<void> | undefined
+  #end: PolisError | undefined
 
   constructor(deps: VersionedStoreDeps) {
     const { clock, logger, summary, backend } = deps
@@ -94,6 +95,7 @@ export class VersionedStore implements Store {
 
   /** For the backend: it broke and will answer no more. */
   broken(error: PolisError): void {
+    this.#end ??= error
     this.#timers.close()
     this.#feed.close(error)
   }
@@ -184,11 +186,8 @@ export class VersionedStore implements Store {
   }
 
   close(): Promise<void> {
-    this.#closing ??= (() => {
-      this.#timers.close()
-      this.#feed.close(closedError('store'))
-      return this.#backend.close()
-    })()
+    this.broken(closedError('store'))
+    this.#closing ??= this.#backend.close()
     return this.#closing
   }
 
@@ -217,7 +216,7 @@ export class VersionedStore implements Store {
   }
 
   #checkOpen(): void {
-    if (this.#closing !== undefined) throw closedError('store')
+    if (this.#end !== undefined) throw this.#end
   }
 
   #checkCursor(after: string, at: number | undefined): void {
