@@ -1,5 +1,6 @@
 // Takes a server away knowing only its name and folder, so that one left by a killed test run can be too.
-import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync, existsSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, writeFileSync, existsSync } from 'node:fs'
+import { rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { until } from '@polis/lib/until'
@@ -73,11 +74,11 @@ export async function removeServer(serverName: string, signal: AbortSignal): Pro
   const network = findNetwork(serverName)
   if (network !== undefined) await releaseNetwork(network, signal)
   // The kernel lets go of a dead namespace's mounts a moment after its last process.
-  const removeFolder = (): boolean => {
-    rmSync(folderOf(serverName), { recursive: true, force: true })
+  const removeFolder = async (): Promise<boolean> => {
+    await rm(folderOf(serverName), { recursive: true, force: true })
     return true
   }
-  await until(removeFolder, { deadlineMs: 10_000, signal, what: `remove ${folderOf(serverName)}` })
+  await until(removeFolder, { deadlineMs: 30_000, signal, what: `remove ${folderOf(serverName)}` })
 }
 
 /** One line for each thing of the server that is still on this machine. `network` as it was before the removal. */
