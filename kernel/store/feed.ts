@@ -71,6 +71,13 @@ export class Feed<T> {
     }
   }
 
+  /** Drops what is in memory: items were removed from where they are kept. */
+  forgetRecent(): void {
+    this.#recent = []
+    this.#recentBytes = 0
+    this.#recentBase = this.#head
+  }
+
   /** Ends all who follow, now and later, with `error`. */
   close(error: PolisError): void {
     this.#end ??= error
