@@ -70,7 +70,7 @@ export function busyTests(current: Current): void {
     const first = await addVolume(current())
     const second = await addVolume(current())
     const trees = [{ path: 'secrets', files: { token: 'old' } }]
-    const volumes = [mountOf(first, 'idle'), mountOf(second, 'busy')]
+    const volumes = [mountOf(first, 'idle'), mountOf(second, 'busy'), mountOf(first, 'late')]
     const { taskUid, task } = await startTask(current(), { volumes, trees })
     await task.write('idle/a', '1')
     await task.write('busy/a', '2')
@@ -82,6 +82,7 @@ export function busyTests(current: Current): void {
     expect(error).toMatchObject({ code: 'FailedPrecondition' })
     expect(error instanceof Error ? error.message : '').toContain(held.holder)
     expect(await task.read('idle/a')).toBe('1')
+    expect(await task.read('late/a')).toBe('1')
     expect(await task.read('busy/a')).toBe('2')
     expect(await task.read('secrets/token')).toBe('old')
     await held.release()
