@@ -39,9 +39,9 @@ export function interpolate(
   return expand(new Parser(text).whole(), environment, onUnset)
 }
 
-/** The variables that `text` asks for, in order, also those inside defaults. */
+/** The variables that `text` asks for, in order, also those inside defaults, which are never required for certain. */
 export function variablesInText(text: string): readonly VariableUse[] {
-  return text.includes('$') ? uses(new Parser(text).whole()) : []
+  return text.includes('$') ? uses(new Parser(text).whole(), true) : []
 }
 
 /** Own entries only, so that `${constructor}` is unset. */
@@ -49,11 +49,11 @@ export function valueOf(environment: Environment, name: string): string | undefi
   return Object.hasOwn(environment, name) ? environment[name] : undefined
 }
 
-function uses(template: Template): VariableUse[] {
+function uses(template: Template, isCertain: boolean): VariableUse[] {
   return template.flatMap((part) => {
     if (typeof part === 'string') return []
-    const isRequired = part.operator === '?' || part.operator === ':?'
-    return [{ name: part.name, isRequired }, ...uses(part.operand)]
+    const isRequired = isCertain && part.operator?.endsWith('?') === true
+    return [{ name: part.name, isRequired }, ...uses(part.operand, false)]
   })
 }
 
