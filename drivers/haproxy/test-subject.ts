@@ -1,0 +1,45 @@
+// An edge in a folder of its own, for tests.
+import type { IngressPort } from '@polis/hal/ingress'
+import type { IngressSubject } from '@polis/hal/ingress/conformance-subject'
+import type { DriverHost } from '@polis/hal/driver'
+import { haproxyDriver } from './driver.ts'
+import { LoopbackWorld } from './loopback-world.ts'
+
+export interface HaproxySubject extends IngressSubject {
+  readonly world: LoopbackWorld
+  readonly host: DriverHost
+}
+
+export async function openHaproxySubject(
+  host: DriverHost & AsyncDisposable,
+  parameters: Readonly<Record<string, unknown>> = {},
+): Promise<HaproxySubject> {
+  const world = new LoopbackWorld()
+  const [httpPort, httpsPort] = [await world.freePort(), await world.freePort()]
+  world.setEdge({ httpPort, httpsPort })
+  const device = {
+    uid: 'edge',
+    name: 'edge',
+    parameters: {
+      httpAddress: world.edgeAddress,
+      httpPort,
+      httpsPort,
+      gatewayAddress: world.gatewayAddress,
+      maxConnections: 500,
+      ...parameters,
+    },
+  }
+  const reopen = (): IngressPort => haproxyDriver().open(device, host)
+  const ingress = reopen()
+  return {
+    ingress,
+    world,
+    host,
+    reopen,
+    [Symbol.asyncDispose]: async () => {
+      await ingress.removeDevice({}, AbortSignal.timeout(20_000))
+      await world[Symbol.asyncDispose]()
+      await host[Symbol.asyncDispose]()
+    },
+  }
+}
