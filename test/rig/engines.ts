@@ -8,6 +8,7 @@ import { PolisError } from '@polis/lib/error'
 const PACKAGE_OF = {
   chromium: 'chromium',
   containerd: 'containerd',
+  curl: 'curl',
   docker: 'docker.io',
   dockerd: 'docker.io',
   haproxy: 'haproxy',

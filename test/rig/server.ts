@@ -17,6 +17,9 @@
  *       await server.startDocker()
  *     })
  *
+ * Images come from `loadStockImages(server, ['debian'])` of './images.ts', other programs from `requireEngines(['haproxy'])`
+ * of './engines.ts', which fails with the Debian package's name.
+ *
  * Inside, sockets and folders are where a server has them: /run/docker.sock, /run/containerd/containerd.sock,
  * /var/lib/docker, /etc/docker/certs.d. What is written to /etc, /var and /run stays the server's own; the rest of the
  * file system, /tmp too, is the machine's. Process ids are the same inside and outside. From the outside a file of the
@@ -25,8 +28,6 @@
  * `unplug()` and `plug()` cut its network off and join it again.
  */
 import { mkdirSync, readlinkSync, rmSync, symlinkSync } from 'node:fs'
-import { request } from 'node:http'
-import { connect } from 'node:net'
 import { join } from 'node:path'
 import { PolisError } from '@polis/lib/error'
 import { run, type RunResult } from '@polis/lib/run'
@@ -43,6 +44,7 @@ import {
 import { requireEngines } from './engines.ts'
 import { mountFileSystem, prepareFolders } from './file-system.ts'
 import { claimNetwork, connectServer, setCable, type ServerNetwork } from './network.ts'
+import { accepts, ping } from './probes.ts'
 import { MARK } from './processes.ts'
 import { SpawnedProgram, type SpawnOptions } from './spawned.ts'
 
@@ -61,29 +63,6 @@ export interface ExecOptions {
 
 const START_MS = 60_000
 const PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
-
-function ping(socketPath: string): Promise<boolean> {
-  return new Promise((resolve) => {
-    const asked = request({ socketPath, path: '/_ping', timeout: 2000 }, (response) => {
-      response.resume()
-      resolve(response.statusCode === 200)
-    })
-    asked.on('timeout', () => asked.destroy())
-    asked.on('error', () => resolve(false))
-    asked.end()
-  })
-}
-
-function accepts(socketPath: string): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect(socketPath)
-    socket.once('connect', () => {
-      socket.destroy()
-      resolve(true)
-    })
-    socket.once('error', () => resolve(false))
-  })
-}
 
 export class RigServer {
   /** Also its host name, network namespace and cgroup. */
