@@ -200,6 +200,7 @@ export function journalConformance(name: string, open: (clock: Clock) => Promise
           journal.append([
             say(String(n), { operationId: 'mine' }),
             say('noise', { operationId: 'other' }),
+            say('noise'),
           ])
         const total = 2000
         const watching = [take({ after: 0, filter }, total)]

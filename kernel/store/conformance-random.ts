@@ -6,7 +6,7 @@ import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { StoreExam } from './conformance.ts'
 import { readAll } from './conformance-transactions.ts'
-import { take } from './conformance-watch.ts'
+import { bury, take } from './conformance-watch.ts'
 import type { Entry, Precondition, Store, Transaction, Write } from './store.ts'
 
 type Model = Map<string, Entry>
@@ -121,6 +121,7 @@ export function randomConformance(exam: StoreExam): void {
     afterEach(() => store.close())
 
     it('does what the model does, one after the other', { timeout: 60_000 }, async () => {
+      const past: { readonly under: string; readonly from: number; readonly model: Model }[] = []
       await fc.assert(
         fc.asyncProperty(fc.array(plan, { maxLength: 25 }), async (plans) => {
           const under = `run-${(runs += 1)}/`
@@ -136,11 +137,16 @@ export function randomConformance(exam: StoreExam): void {
             )
             if (broken.length === 0) apply(transaction, model, revision)
           }
+          past.push({ under, from, model })
           expect((await readAll(store, under, 2)).entries).toEqual(sorted(model))
           expect(sorted(await replay(store, under, from))).toEqual(sorted(model))
         }),
         { numRuns: 60 },
       )
+      await bury(store)
+      for (const { under, from, model } of past) {
+        expect(sorted(await replay(store, under, from))).toEqual(sorted(model))
+      }
     })
 
     it(

@@ -241,7 +241,7 @@ export function transactionConformance(sit: () => Sitting): void {
     it('refuses what is no prefix', async () => {
       const { store, signal } = sit()
       const refusal = { code: 'InvalidArgument' }
-      for (const prefix of ['a', '/', 'a//', 'ä/', ' /']) {
+      for (const prefix of ['a', 'ab', '/', 'a//', 'ä/', ' /']) {
         await expect(store.list(prefix)).rejects.toMatchObject(refusal)
         const check = store.transact({ preconditions: [{ prefix, is: 'empty' }], writes: [] })
         await expect(check).rejects.toMatchObject(refusal)

@@ -22,6 +22,12 @@ async function write(store: Store, key: string, value: string | number): Promise
   return (await store.transact({ writes: [{ put: key, value }] })).revision
 }
 
+/** Writes so much that nothing before it can still be in memory for watchers. */
+export async function bury(store: Store): Promise<void> {
+  const value = 'x'.repeat(400_000)
+  for (let n = 0; n < 8; n += 1) await write(store, 'filler', `${value}${n}`)
+}
+
 export function watchConformance(sit: () => Sitting): void {
   describe('watches', () => {
     it('gives each revision as one batch, with what was before', async () => {
@@ -38,11 +44,7 @@ export function watchConformance(sit: () => Sitting): void {
       const a1 = { key: 'w/a', value: 1, revision: 1, createRevision: 1 }
       const b1 = { key: 'w/b', value: 1, revision: 1, createRevision: 1 }
       const a2 = { key: 'w/a', value: 2, revision: 3, createRevision: 1 }
-      const batches = await take(
-        store.watch({ prefix: 'w/', from: 0 }, signal),
-        ({ length }) => length === 2,
-      )
-      expect(batches).toEqual([
+      const expected = [
         {
           revision: 1,
           changes: [
@@ -57,7 +59,11 @@ export function watchConformance(sit: () => Sitting): void {
             { type: 'remove', key: 'w/b', previous: b1 },
           ],
         },
-      ])
+      ]
+      const two = (taken: readonly ChangeBatch[]): boolean => taken.length === 2
+      expect(await take(store.watch({ prefix: 'w/', from: 0 }, signal), two)).toEqual(expected)
+      await bury(store)
+      expect(await take(store.watch({ prefix: 'w/', from: 0 }, signal), two)).toEqual(expected)
     })
 
     it('starts, without a revision, from the moment it was asked for', async () => {
