@@ -3,7 +3,7 @@ import { SqliteThread, workerBeside } from '../store/sqlite-thread.ts'
 import { NumberedJournal } from './numbered-journal.ts'
 import type { Journal } from './journal.ts'
 import type { JournalReads, JournalSummary } from './sqlite-journal-worker.ts'
-import type { JournalResult, JournalWrite } from './stored-record.ts'
+import { sizeOfWrite, type JournalResult, type JournalWrite } from './stored-record.ts'
 
 export interface SqliteJournalDeps {
   /** Made when absent, mode 0600; its folder must exist. SQLite keeps a second file beside it (`-wal`). */
@@ -24,6 +24,7 @@ export async function openSqliteJournal(deps: SqliteJournalDeps): Promise<Journa
     worker: deps.worker ?? workerBeside('sqlite-journal-worker', import.meta.url),
     file,
     what: 'journal',
+    sizeOf: sizeOfWrite,
     onCommitted: (results) => journal?.committed(results),
     onBroken: (error) => journal?.broken(error),
   })

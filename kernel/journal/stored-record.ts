@@ -49,8 +49,8 @@ export interface JournalResult {
   readonly removed: number
 }
 
-/** A page ends early rather than carry more than this. */
-export const QUERY_BYTES = 4 * 1024 * 1024
+/** A page ends early rather than carry more than this: parsing it must not hold up the event loop. */
+export const QUERY_BYTES = 1024 * 1024
 
 /** Records to be kept; throws InvalidArgument when they are too many or too large. */
 export function toStoredRecords(records: readonly NewRecord[]): readonly NewStoredRecord[] {
@@ -75,6 +75,12 @@ function tooMuch(message: string): PolisError {
 
 export function sizeOfRecord(record: NewStoredRecord): number {
   return 200 + Buffer.byteLength(record.message) + Buffer.byteLength(record.fieldsText)
+}
+
+/** About what a write takes in a message. */
+export function sizeOfWrite(write: JournalWrite): number {
+  if (write.kind !== 'append') return 100
+  return write.records.reduce((sum, record) => sum + sizeOfRecord(record), 0)
 }
 
 export function fromStoredRecord(stored: StoredRecord): JournalRecord {

@@ -4,7 +4,12 @@ import { SqliteThread, workerBeside } from './sqlite-thread.ts'
 import { VersionedStore } from './versioned-store.ts'
 import type { StoreReads } from './sqlite-store-worker.ts'
 import type { Store } from './store.ts'
-import type { StateResult, StateSummary, StateWrite } from './versioned-state.ts'
+import {
+  sizeOfWrite,
+  type StateResult,
+  type StateSummary,
+  type StateWrite,
+} from './versioned-state.ts'
 
 export interface SqliteStoreDeps {
   /** Made when absent, mode 0600; its folder must exist. SQLite keeps a second file beside it (`-wal`). */
@@ -29,6 +34,7 @@ export async function openSqliteStore(deps: SqliteStoreDeps): Promise<Store> {
     worker: deps.worker ?? workerBeside('sqlite-store-worker', import.meta.url),
     file,
     what: 'store',
+    sizeOf: sizeOfWrite,
     onCommitted: (results) => store?.committed(results),
     onBroken: (error) => store?.broken(error),
   })

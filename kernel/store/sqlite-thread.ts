@@ -4,12 +4,14 @@ import { PolisError } from '@polis/lib/error'
 import { closedError } from './feed.ts'
 import { fromSentError, type Reads, type Reply, type Request } from './sqlite-thread-messages.ts'
 
-export interface SqliteThreadOptions<Result> {
+export interface SqliteThreadOptions<Write, Result> {
   /** The module that serves the file. */
   readonly worker: URL
   readonly file: string
   /** What the file holds, for error messages. */
   readonly what: string
+  /** About what a write takes in memory. */
+  readonly sizeOf: (write: Write) => number
   /** The results of each commit, in order, before those who asked for them learn of it. */
   readonly onCommitted: (results: readonly Result[]) => void
   /** The thread is gone though nobody closed it. */
@@ -28,6 +30,8 @@ interface QueuedWrite<Write, Result> extends Waiting<Result> {
 
 /** Writes that share one sync of the disk at most; more would only make the event loop stutter. */
 const GROUP_WRITES = 128
+/** And of this size at most, unless one alone is larger: the thread's memory is bounded. */
+const GROUP_BYTES = 8 * 1024 * 1024
 
 /**
  * The worker module named `name` beside the module at `base`: TypeScript among sources, JavaScript in a bundle,
@@ -43,19 +47,19 @@ export function workerBeside(name: string, base: string): URL {
  */
 export class SqliteThread<Questions extends Reads, Write, Result, Opened> {
   readonly #worker: Worker
-  readonly #options: SqliteThreadOptions<Result>
+  readonly #options: SqliteThreadOptions<Write, Result>
   readonly #opening = Promise.withResolvers<Opened>()
   readonly #exited = Promise.withResolvers<void>()
   readonly #reads = new Map<number, Waiting<Questions[keyof Questions]['answer']>>()
   #lastReadId = 0
-  #queue: QueuedWrite<Write, Result>[] = []
+  readonly #queue: QueuedWrite<Write, Result>[] = []
   #group: readonly QueuedWrite<Write, Result>[] | undefined
   #isPumpDue = false
   #isClosing = false
   #isCloseSent = false
   #end: PolisError | undefined
 
-  constructor(options: SqliteThreadOptions<Result>) {
+  constructor(options: SqliteThreadOptions<Write, Result>) {
     this.#options = options
     this.#worker = new Worker(options.worker, {
       workerData: { file: options.file },
@@ -137,9 +141,17 @@ export class SqliteThread<Questions extends Reads, Write, Result, Opened> {
       this.#isCloseSent = this.#isClosing
       return
     }
-    this.#group = this.#queue.slice(0, GROUP_WRITES)
-    this.#queue = this.#queue.slice(GROUP_WRITES)
+    this.#group = this.#queue.splice(0, this.#groupLength())
     this.#send({ kind: 'group', writes: this.#group.map(({ write }) => write) })
+  }
+
+  #groupLength(): number {
+    let sizeBytes = 0
+    const tooMuch = this.#queue.slice(0, GROUP_WRITES).findIndex(({ write }) => {
+      sizeBytes += this.#options.sizeOf(write)
+      return sizeBytes > GROUP_BYTES
+    })
+    return tooMuch < 0 ? GROUP_WRITES : Math.max(1, tooMuch)
   }
 
   #take(reply: Reply<Opened, Questions[keyof Questions]['answer'], Result>): void {
@@ -182,10 +194,10 @@ export class SqliteThread<Questions extends Reads, Write, Result, Opened> {
       ? closedError(what)
       : new PolisError('Unavailable', `the ${what}'s thread is gone`, { cause })
     this.#opening.reject(this.#end)
-    const waiting = [...this.#reads.values(), ...(this.#group ?? []), ...this.#queue]
+    const queued = this.#queue.splice(0)
+    const waiting = [...this.#reads.values(), ...(this.#group ?? []), ...queued]
     for (const each of waiting) each.reject(this.#end)
     this.#reads.clear()
-    this.#queue = []
     if (!this.#isClosing) onBroken(this.#end)
   }
 }

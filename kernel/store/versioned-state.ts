@@ -94,8 +94,8 @@ export interface VersionedState {
 /** History is read in slices of about this much, so that no reader makes others wait or fills the memory. */
 export const SLICE_ENTRIES = 500
 export const SLICE_BYTES = 1024 * 1024
-/** A page ends early rather than carry more text than this. */
-export const PAGE_BYTES = 4 * 1024 * 1024
+/** A page ends early rather than carry more text than this: parsing it must not hold up the event loop. */
+export const PAGE_BYTES = 1024 * 1024
 
 export function toEntry(stored: StoredEntry): Entry {
   const { key, text, revision, createRevision } = stored
@@ -125,5 +125,13 @@ export function sizeOfBatch(batch: StoredBatch): number {
   for (const { key, entry, previous } of batch.changes) {
     size += 200 + key.length + (entry?.text.length ?? 0) + (previous?.text.length ?? 0)
   }
+  return size
+}
+
+/** About what a write takes in a message. */
+export function sizeOfWrite(write: StateWrite): number {
+  if (write.kind !== 'transaction') return 100
+  let size = 100
+  for (const each of write.writes) size += 100 + ('text' in each ? each.text.length : 0)
   return size
 }
