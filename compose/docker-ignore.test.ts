@@ -150,7 +150,7 @@ test('agrees with regular expressions on single patterns', () => {
 })
 
 test('a hostile pattern takes no time to speak of', () => {
-  const startedAt = performance.now()
+  const before = process.threadCpuUsage()
   parseDockerIgnore(`${'**/a*'.repeat(100)}b`).excludes('a/'.repeat(500))
-  expect(performance.now() - startedAt).toBeLessThan(1000)
+  expect(process.threadCpuUsage(before).user).toBeLessThan(1_000_000)
 })

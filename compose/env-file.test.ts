@@ -121,7 +121,7 @@ test('nothing but a PolisError is thrown', () => {
 
 test('a file of a megabyte takes no time to speak of', () => {
   const lines = Array.from({ length: 60_000 }, (_, index) => `A${index}=$A${index - 1}x`)
-  const startedAt = performance.now()
+  const before = process.threadCpuUsage()
   parseEnvFile(`A0=x\n${lines.slice(1, 1000).join('\n')}`)
   parseEnvFile(
     lines
@@ -129,5 +129,5 @@ test('a file of a megabyte takes no time to speak of', () => {
       .join('\n')
       .slice(0, 1 << 20),
   )
-  expect(performance.now() - startedAt).toBeLessThan(2000)
+  expect(process.threadCpuUsage(before).user).toBeLessThan(1_000_000)
 })

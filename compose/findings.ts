@@ -18,7 +18,7 @@ export interface Remark {
 }
 
 // A hostile file could hold a mistake per byte; nobody reads more than these.
-const MOST_FINDINGS = 500
+const MOST_FINDINGS = 200
 
 /** Collects everything that is wrong or odd, so that all of it is told at once. */
 export class Findings {

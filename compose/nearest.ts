@@ -4,6 +4,7 @@ export function nearest(word: string, choices: readonly string[]): string | unde
   const plain = word.toLowerCase().replaceAll('-', '_')
   const most = Math.min(2, Math.floor(plain.length / 2))
   const ranked = choices
+    .filter((choice) => Math.abs(choice.length - plain.length) <= most)
     .map((choice) => ({ choice, edits: editsBetween(plain, choice) }))
     .filter(({ edits }) => edits <= most)
     .toSorted((a, b) => a.edits - b.edits)

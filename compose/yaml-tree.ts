@@ -91,9 +91,7 @@ function documentOf(
   lines: LineCounter,
   findings: Findings,
 ): Document.Parsed | undefined {
-  // Duplicate keys are found by the builder: the library compares every key with every other.
-  const composer = new Composer({ uniqueKeys: false, version: '1.2', logLevel: 'silent' })
-  const [document, second] = [...composer.compose(tokens, true, file.text.length)]
+  const [document, second] = composed(tokens, file.text.length)
   if (document === undefined) return undefined
   // An unknown tag or directive is a warning to the library; here nothing is ignored.
   const faults = [...document.errors, ...document.warnings]
@@ -113,6 +111,19 @@ function documentOf(
     return undefined
   }
   return document
+}
+
+function composed(tokens: readonly CST.Token[], length: number): readonly Document.Parsed[] {
+  // Duplicate keys are found by the builder: the library compares every key with every other.
+  const composer = new Composer({ uniqueKeys: false, version: '1.2', logLevel: 'silent' })
+  // The library makes an Error per mistake, and of 79,000 mistakes the stack traces cost six times the rest.
+  const { stackTraceLimit } = Error
+  Error.stackTraceLimit = 0
+  try {
+    return [...composer.compose(tokens, true, length)]
+  } finally {
+    Error.stackTraceLimit = stackTraceLimit
+  }
 }
 
 class TreeBuilder {
