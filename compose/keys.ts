@@ -174,7 +174,7 @@ export const RESERVATIONS_KEYS: KeySet = {
 export const RESTART_POLICY_KEYS: KeySet = {
   honoured: ['condition'],
   refused: {
-    delay: 'leave it out: Polis waits longer after each failure by itself',
+    delay: 'leave it out: Polis chooses when to start a task again',
     max_attempts: 'leave it out: Polis keeps trying, and says so in the status',
     window: 'leave it out: a roll-out waits until tasks are healthy',
   },
