@@ -1,0 +1,37 @@
+import { currentRequestId, withTrace } from '@polis/lib/trace'
+
+const HEADER = 'x-request-id'
+
+// What comes from a peer lands in log lines, so it must look like an id.
+const REQUEST_ID = /^[\w.:-]{1,128}$/
+
+/** Headers that carry the request id of whoever asks now; none when there is no request. */
+export function requestIdHeaders(): Record<string, string> {
+  const requestId = currentRequestId()
+  return requestId === undefined ? {} : { [HEADER]: requestId }
+}
+
+/** Runs `work` as part of the request that the caller's headers name. */
+export function withRequestIdOf<T>(headers: Headers, work: () => T): T {
+  const requestId = headers.get(HEADER)
+  if (requestId === null || !REQUEST_ID.test(requestId)) return work()
+  return withTrace({ requestId }, work)
+}
+
+/** The items of a stream, each made as part of the request that the caller's headers name. */
+export async function* streamWithRequestIdOf<T>(
+  headers: Headers,
+  open: () => AsyncIterable<T>,
+): AsyncGenerator<T, void, undefined> {
+  const iterator = withRequestIdOf(headers, () => open()[Symbol.asyncIterator]())
+  try {
+    for (;;) {
+      // A generator's body runs in the context of whoever asks for its next item.
+      const next = await withRequestIdOf(headers, () => iterator.next())
+      if (next.done === true) return
+      yield next.value
+    }
+  } finally {
+    await iterator.return?.()
+  }
+}

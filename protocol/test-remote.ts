@@ -1,0 +1,39 @@
+import type { DeviceClass, DeviceLifecycle, Driver } from '@polis/hal/driver'
+import { LocalDevices } from '@polis/hal/local-devices'
+import { contracts, type Ports } from '@polis/hal/ports'
+import type { Clock } from '@polis/lib/clock'
+import { remotePort } from './remote-port.ts'
+import { connectTestPeers, type TestPeers } from './test-peers.ts'
+import type { Contract } from '@polis/hal/contract'
+
+export interface RemoteDevice<Class extends DeviceClass> extends TestPeers {
+  readonly port: Ports[Class]
+}
+
+/** The given port, as seen from the other end of a connection. */
+export async function serveRemotely<Class extends DeviceClass>(
+  deviceClass: Class,
+  near: Ports[Class],
+  clock: Clock,
+): Promise<RemoteDevice<Class>> {
+  const driver: Driver = {
+    manifest: {
+      name: 'fake',
+      class: deviceClass,
+      version: '1',
+      summary: 'A fake.',
+      parameters: {},
+      capabilities: {},
+    },
+    open: (): DeviceLifecycle => near,
+  }
+  const devices = new LocalDevices({
+    drivers: [driver],
+    hostFor: () => ({}) as never, // fakes need nothing of a node
+  })
+  const peers = await connectTestPeers(devices, clock)
+  const address = { nodeUid: 'n1', driver: 'fake', uid: 'd1', name: 'exam', parameters: {} }
+  const contract = contracts[deviceClass] as unknown as Contract<Ports[Class]>
+  const port = remotePort(deviceClass, contract, peers.peer, address)
+  return { ...peers, port }
+}
