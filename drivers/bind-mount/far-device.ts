@@ -36,18 +36,25 @@ export class FarDevice implements AsyncDisposable {
   }
 
   get port(): VolumeHostPort {
+    const contract = volumeHostContract
     const call =
-      (method: keyof VolumeHostPort) =>
-      async (input: unknown, signal: AbortSignal): Promise<unknown> => {
+      <Input, Output>(name: string, { output }: { readonly output: z.ZodType<Output> }) =>
+      async (input: Input, signal: AbortSignal): Promise<Output> => {
         signal.throwIfAborted()
-        return volumeHostContract[method].output.parse(await this.#ask(method, input))
+        return output.parse(await this.#ask(name, input))
       }
-    const names = z.array(z.enum(Object.keys(volumeHostContract)))
-    const methods = names.parse(Object.keys(volumeHostContract))
-    // The contract has each method of the port, and each answer was parsed as its contract says.
-    return Object.fromEntries(
-      methods.map((name) => [name, call(name)]),
-    ) as unknown as VolumeHostPort
+    return {
+      ensureDevice: call('ensureDevice', contract.ensureDevice),
+      observeDevice: call('observeDevice', contract.observeDevice),
+      removeDevice: call('removeDevice', contract.removeDevice),
+      ensureVolume: call('ensureVolume', contract.ensureVolume),
+      purgeVolume: call('purgeVolume', contract.purgeVolume),
+      observeVolume: call('observeVolume', contract.observeVolume),
+      listVolumes: call('listVolumes', contract.listVolumes),
+      ensureTaskRoot: call('ensureTaskRoot', contract.ensureTaskRoot),
+      removeTaskRoot: call('removeTaskRoot', contract.removeTaskRoot),
+      listTaskRoots: call('listTaskRoots', contract.listTaskRoots),
+    }
   }
 
   /** The next call starts the program anew. */
@@ -75,7 +82,8 @@ export class FarDevice implements AsyncDisposable {
   }
 
   #failWaiting(): void {
-    const error = { code: 'Unavailable', message: 'the far program ended', problems: [] } as const
+    const message = 'the far program ended'
+    const error = { code: 'Unavailable' as const, message, problems: [] }
     for (const [id, settle] of this.#waiting) settle({ id, error })
     this.#waiting.clear()
   }
