@@ -10,7 +10,7 @@ import { byText } from './pairs.ts'
 
 export type ServiceField = Exclude<keyof ServiceModel, 'name'>
 
-export interface FieldDifference {
+interface FieldDifference {
   readonly field: ServiceField
   /** The running tasks must give way to new ones; otherwise the change reaches them while they run. */
   readonly isReplacing: boolean
@@ -83,7 +83,7 @@ export function replacesTasks({ fields }: ServiceDifference): boolean {
   return fields.some(({ isReplacing }) => isReplacing)
 }
 
-export function diffServices(
+function diffServices(
   before: ServiceModel,
   after: ServiceModel,
 ): readonly FieldDifference[] {

@@ -18,7 +18,7 @@ export function readLabel(field: Field): string | undefined {
  * The label that stands for a key of the file. Compose also allows `_`, `.` and capitals, which no host name may have;
  * they become `-` and small letters. Undefined when refused.
  */
-export function labelOfKey(key: string, field: Field): string | undefined {
+function labelOfKey(key: string, field: Field): string | undefined {
   if (key.length > MOST_NAME) {
     return field.refuse(`the name is longer than ${MOST_NAME} characters`)
   }

@@ -142,6 +142,13 @@ describe('the name', () => {
 
   test('is known to the file as COMPOSE_PROJECT_NAME', () => {
     expect(web('labels: {n: "${COMPOSE_PROJECT_NAME}"}').labels).toEqual({ n: 'shop' })
+    const text = 'services: {a: {image: "${COMPOSE_PROJECT_NAME}:1"}}\nname: own-${STAGE}'
+    const { model } = readCompose({
+      files: [{ path: 'compose.yaml', text }],
+      environment: { STAGE: 'test', COMPOSE_PROJECT_NAME: 'not-this' },
+      allowBindRoots: [],
+    })
+    expect(model.services[0]?.source).toEqual({ type: 'image', reference: 'own-test:1' })
   })
 })
 

@@ -59,9 +59,9 @@ export function readCompose(input: ComposeInput): ComposeReading {
 }
 
 function rootOf(file: ComposeFile, input: ComposeInput, findings: Findings): Field | undefined {
-  const { projectName, environment } = input
+  const projectName = input.projectName ?? ownName(file, input.environment)
   const known = projectName === undefined ? {} : { COMPOSE_PROJECT_NAME: projectName }
-  const variables = { ...known, ...environment }
+  const variables = { ...input.environment, ...known }
   let expanded = 0
   const tree = treeOf(file, findings, {
     expand(text, path, place) {
@@ -84,6 +84,24 @@ function rootOf(file: ComposeFile, input: ComposeInput, findings: Findings): Fie
     },
   })
   return tree === undefined ? undefined : new Field(tree, '', findings)
+}
+
+/** The file's `name`, read ahead of all else where other values may ask for it. */
+function ownName(file: ComposeFile, environment: Environment): string | undefined {
+  if (!file.text.includes('COMPOSE_PROJECT_NAME')) return undefined
+  let name: string | undefined
+  treeOf(file, new Findings(), {
+    expand(text, path) {
+      if (path === 'name') name = text
+      return text
+    },
+  })
+  try {
+    return name === undefined ? undefined : interpolate(name, environment)
+  } catch {
+    // What is wrong with it is found, and told, when the whole file is read.
+    return undefined
+  }
 }
 
 function readApplication(root: Field, input: ComposeInput, findings: Findings): ApplicationModel {

@@ -5,7 +5,7 @@ export interface Place {
   readonly column: number
 }
 
-export interface ScalarNode {
+interface ScalarNode {
   readonly kind: 'scalar'
   readonly place: Place
   /** As YAML means it, variables put in. */
