@@ -14,6 +14,8 @@ export interface Actor {
   readonly tokenUid: string | undefined
   /** The role in a project, or (undefined) in the installation as a whole; undefined: none. */
   roleIn(projectUid: string | undefined): Role | undefined
+  /** True when there is any project, or the installation, where it has a role. */
+  readonly hasAnyRole: boolean
 }
 
 /** What a request would do, decided without doing it. */

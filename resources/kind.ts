@@ -21,7 +21,7 @@ export interface KindDefinition<Name extends string, Spec, Status extends BaseSt
   readonly spec: z.ZodType<Spec>
   readonly status: z.ZodType<Status>
   /** Status of a new object. */
-  readonly newStatus: Status
+  readonly newStatus: NoInfer<Status>
   /** Claims beside the name that only one object of the installation may hold: `domain/shop.example`. */
   readonly claims: (spec: Spec) => readonly string[]
   readonly references: (spec: Spec) => readonly Reference[]

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { defineKind, guarding, type ObjectOf } from './kind.ts'
+import { defineKind, type ObjectOf } from './kind.ts'
 import { BaseStatus, NOT_OBSERVED } from './object.ts'
 
 /** Immutable: what one deploy asked for, kept so that it can be gone back to. */
@@ -11,8 +11,8 @@ export const RevisionSpec = z.strictObject({
   files: z.array(z.strictObject({ path: z.string(), text: z.string() })),
   /** The application model that the Compose reader made of them, variables filled in. */
   model: z.record(z.string(), z.unknown()),
-  /** Image object of each service, by Compose service name. */
-  imageUids: z.record(z.string(), z.string()),
+  /** Digest of the uploaded folder; present when a service is built. */
+  contextDigest: z.string().optional(),
 })
 export type RevisionSpec = z.infer<typeof RevisionSpec>
 
@@ -26,6 +26,5 @@ export const revisionKind = defineKind({
   status: BaseStatus,
   newStatus: NOT_OBSERVED,
   claims: (spec) => [`revision/${spec.instanceUid}/${spec.number}`],
-  references: (spec) => Object.values(spec.imageUids).flatMap((uid) => guarding(uid)),
 })
 export type Revision = ObjectOf<typeof revisionKind>

@@ -14,7 +14,8 @@ export type HealthCheck = z.infer<typeof HealthCheck>
 
 /** All that a task is started from. A change of it replaces tasks; nothing else does. */
 export const TaskTemplate = z.strictObject({
-  imageUid: z.string(),
+  /** Pinned: an id or a reference with a digest, so that equal templates run equal programs. */
+  image: z.string(),
   command: z.array(z.string()).optional(),
   entrypoint: z.array(z.string()).optional(),
   workingDir: z.string().optional(),
@@ -41,6 +42,8 @@ export const TaskTemplate = z.strictObject({
   mounts: z.array(
     z.strictObject({ volumeUid: z.string(), target: z.string(), isReadOnly: z.boolean() }),
   ),
+  /** Changes when an operator asks for a restart. */
+  restartToken: z.string().optional(),
   /** Names on the instance's network. */
   aliases: z.array(z.string()),
 })
@@ -49,6 +52,7 @@ export type TaskTemplate = z.infer<typeof TaskTemplate>
 export const ServiceSpec = z.strictObject({
   instanceUid: z.string(),
   revisionUid: z.string(),
+  imageUid: z.string(),
   /** What the Compose file calls it. */
   serviceName: z.string(),
   replicas: z.number().int().min(0),
@@ -57,7 +61,7 @@ export const ServiceSpec = z.strictObject({
   dependsOn: z.array(
     z.strictObject({
       serviceName: z.string(),
-      condition: z.enum(['service_started', 'service_healthy']),
+      condition: z.enum(['started', 'healthy']),
     }),
   ),
   /** 'stop-first' where two tasks must never overlap: an exclusive volume. */
@@ -84,10 +88,10 @@ export const serviceKind = defineKind({
   spec: ServiceSpec,
   status: ServiceStatus,
   newStatus: { ...NOT_OBSERVED, updatedReplicas: 0, runningReplicas: 0 },
-  references: ({ instanceUid, revisionUid, template }) => [
+  references: ({ instanceUid, revisionUid, imageUid, template }) => [
     ...pointing(instanceUid),
     ...pointing(revisionUid),
-    ...guarding(template.imageUid),
+    ...guarding(imageUid),
     ...template.mounts.flatMap((mount) => guarding(mount.volumeUid)),
   ],
 })

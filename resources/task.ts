@@ -51,7 +51,6 @@ export const taskKind = defineKind({
   },
   references: (spec) => [
     ...pointing(spec.serviceUid),
-    ...guarding(spec.template.imageUid),
     ...spec.template.mounts.flatMap((mount) => guarding(mount.volumeUid)),
   ],
 })

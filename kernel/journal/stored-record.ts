@@ -34,7 +34,7 @@ export interface StoredRecords {
 }
 
 /** What is removed at most in one go, so that appending never waits long. */
-export interface PruneStep {
+interface PruneStep {
   readonly beforeMs?: number
   readonly maxRecords?: number
   readonly limit: number

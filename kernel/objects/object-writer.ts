@@ -1,5 +1,7 @@
 import type { Clock } from '@polis/lib/clock'
+import { PolisError } from '@polis/lib/error'
 import { currentRequestId } from '@polis/lib/trace'
+import type { KindName, PolisObject } from '@polis/resources/registry'
 import { type Precondition, type Store, type Write } from '../store/store.ts'
 import { type ObjectChange, toOperations } from './change.ts'
 import type { ObjectCache } from './object-cache.ts'
@@ -51,7 +53,34 @@ export class ObjectWriter {
     const { revision } = await store.transact({ preconditions: unique(preconditions), writes })
     await cache.caughtUp(revision)
   }
+
+  /**
+   * One change of one object, decided on what it is now and decided again when somebody else wrote first. Nothing is
+   * written when the object is gone or `decide` gives nothing.
+   */
+  async amend<Name extends KindName>(
+    kind: Name,
+    uid: string,
+    decide: (object: PolisObject<Name>) => ObjectChange | undefined,
+  ): Promise<void> {
+    for (let attempt = 1; ; attempt += 1) {
+      const object = this.#deps.cache.find(kind, uid)
+      const change = object && decide(object)
+      if (change === undefined) return
+      try {
+        await this.commit([change])
+        return
+      } catch (thrown) {
+        const isRace = thrown instanceof PolisError && thrown.code === 'Aborted'
+        if (!isRace || attempt === MAX_ATTEMPTS) throw thrown
+        // The cache learns of the other's write in a moment; deciding on the old object again would abort again.
+        await this.#deps.cache.caughtUp(await this.#deps.store.revision())
+      }
+    }
+  }
 }
+
+const MAX_ATTEMPTS = 20
 
 function unique(preconditions: readonly Precondition[]): readonly Precondition[] {
   return [...new Map(preconditions.map((p) => [JSON.stringify(p), p])).values()]

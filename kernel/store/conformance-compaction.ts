@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { Sitting } from './conformance.ts'
-import { readAll } from './conformance-transactions.ts'
+import { readAll } from './conformance-lists.ts'
 import { take } from './conformance-watch.ts'
 import { CompactedError } from './store.ts'
 

@@ -5,7 +5,7 @@ import type { Json } from '@polis/lib/json'
 import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { StoreExam } from './conformance.ts'
-import { readAll } from './conformance-transactions.ts'
+import { readAll } from './conformance-lists.ts'
 import { bury, take } from './conformance-watch.ts'
 import type { Entry, Precondition, Store, Transaction, Write } from './store.ts'
 

@@ -3,6 +3,7 @@ import type { Clock } from '@polis/lib/clock'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { compactionConformance } from './conformance-compaction.ts'
 import { leaseConformance } from './conformance-leases.ts'
+import { listConformance } from './conformance-lists.ts'
 import { randomConformance } from './conformance-random.ts'
 import { transactionConformance } from './conformance-transactions.ts'
 import { watchConformance } from './conformance-watch.ts'
@@ -36,6 +37,7 @@ export function storeConformance(name: string, exam: StoreExam): void {
     })
     const sit = (): Sitting => sitting
     transactionConformance(sit)
+    listConformance(sit)
     watchConformance(sit)
     compactionConformance(sit)
     leaseConformance(sit)

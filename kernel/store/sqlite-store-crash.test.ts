@@ -7,7 +7,7 @@ import { createInterface } from 'node:readline'
 import { silentLogger } from '@polis/lib/logger'
 import { TestClock } from '@polis/lib/test-clock'
 import { afterEach, beforeEach, expect, it } from 'vitest'
-import { readAll } from './conformance-transactions.ts'
+import { readAll } from './conformance-lists.ts'
 import { openSqliteStore } from './sqlite-store.ts'
 
 let folder: string

@@ -5,7 +5,7 @@ import { silentLogger } from '@polis/lib/logger'
 import { run } from '@polis/lib/run'
 import { TestClock } from '@polis/lib/test-clock'
 import { afterEach, beforeEach, expect, it } from 'vitest'
-import { readAll } from './conformance-transactions.ts'
+import { readAll } from './conformance-lists.ts'
 import { openSqliteStore } from './sqlite-store.ts'
 import type { Store } from './store.ts'
 

@@ -1,5 +1,4 @@
 // Writes pairs of keys, many at a time, and prints each once it is acknowledged; runs until it is killed.
-import { writeSync } from 'node:fs'
 import { silentLogger } from '@polis/lib/logger'
 import { TestClock } from '@polis/lib/test-clock'
 import { openSqliteStore } from '../sqlite-store.ts'
@@ -17,7 +16,7 @@ async function writePairs(writer: number): Promise<never> {
         { put: `${pair}/b`, value },
       ],
     })
-    writeSync(1, `${pair}\n`)
+    process.stdout.write(`${pair}\n`)
   }
 }
 

@@ -1,0 +1,81 @@
+import type { Clock } from '@polis/lib/clock'
+
+/**
+ * Keys to look at again. A key is held by at most one worker at a time; asked for meanwhile, it comes once more
+ * after. However often it is added before it is taken, it is taken once.
+ */
+export class WorkQueue {
+  readonly #clock: Clock
+  readonly #signal: AbortSignal
+  readonly #ready: string[] = []
+  readonly #queued = new Set<string>()
+  readonly #active = new Set<string>()
+  readonly #again = new Set<string>()
+  readonly #timers = new Map<string, AbortController>()
+  readonly #takers: (() => void)[] = []
+
+  /** Delays end without effect when `signal` aborts. */
+  constructor(clock: Clock, signal: AbortSignal) {
+    this.#clock = clock
+    this.#signal = signal
+  }
+
+  add(key: string): void {
+    this.#timers.get(key)?.abort()
+    if (this.#active.has(key)) {
+      this.#again.add(key)
+      return
+    }
+    if (this.#queued.has(key)) return
+    this.#queued.add(key)
+    this.#ready.push(key)
+    this.#takers.shift()?.()
+  }
+
+  /** Adds the key after a delay, unless it is added before. A later delay replaces an earlier one. */
+  addAfter(key: string, delayMs: number): void {
+    this.#timers.get(key)?.abort()
+    const timer = new AbortController()
+    this.#timers.set(key, timer)
+    const signal = AbortSignal.any([timer.signal, this.#signal])
+    this.#clock.sleep(delayMs, signal).then(
+      () => {
+        if (this.#timers.get(key) === timer) this.#timers.delete(key)
+        this.add(key)
+      },
+      () => {
+        if (this.#timers.get(key) === timer) this.#timers.delete(key)
+      },
+    )
+  }
+
+  /** The next key, held until `done`; undefined once the signal aborts. */
+  async take(): Promise<string | undefined> {
+    for (;;) {
+      if (this.#signal.aborted) return undefined
+      const key = this.#ready.shift()
+      if (key !== undefined) {
+        this.#queued.delete(key)
+        this.#active.add(key)
+        return key
+      }
+      await this.#nextKey()
+    }
+  }
+
+  done(key: string): void {
+    this.#active.delete(key)
+    if (this.#again.delete(key)) this.add(key)
+  }
+
+  #nextKey(): Promise<void> {
+    return new Promise((resolve) => {
+      const wake = (): void => {
+        this.#signal.removeEventListener('abort', wake)
+        resolve()
+      }
+      this.#takers.push(wake)
+      this.#signal.addEventListener('abort', wake, { once: true })
+    })
+  }
+}

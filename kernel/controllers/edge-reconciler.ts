@@ -1,0 +1,128 @@
+import { type PolisError, toPolisError } from '@polis/lib/error'
+import { findCondition } from '@polis/resources/object'
+import type { Node } from '@polis/resources/node'
+import type { Reconciler, Result } from '../controller/controller.ts'
+import { statusChange } from '../controller/report.ts'
+import { type EdgePlan, planEdge } from '../edge/edge-table.ts'
+import type { ObjectEvent } from '../objects/object-cache.ts'
+import { ROUTED, withRouted } from './attachment-reconciler.ts'
+import type { ReconcilerDeps } from './deps.ts'
+import { deviceOn, portOf } from './device-port.ts'
+
+const RESYNC_MS = 60_000
+
+/** Gives each node's edge its whole table whenever something in it changed, and writes down what holds since. */
+export class EdgeReconciler implements Reconciler {
+  readonly name = 'edge'
+  readonly concurrency = 4
+  readonly #deps: ReconcilerDeps
+
+  constructor(deps: ReconcilerDeps) {
+    this.#deps = deps
+  }
+
+  keysOf(event: ObjectEvent): readonly string[] {
+    return isEdgeNews(event) ? this.allKeys() : []
+  }
+
+  allKeys(): readonly string[] {
+    const { cache } = this.#deps
+    return cache
+      .list('Device')
+      .filter(
+        ({ spec, metadata }) =>
+          spec.class === 'ingress' && metadata.deletionRequestedAt === undefined,
+      )
+      .map(({ spec }) => spec.nodeUid)
+  }
+
+  async reconcile(nodeUid: string, signal: AbortSignal): Promise<Result> {
+    const { cache } = this.#deps
+    const node = cache.find('Node', nodeUid)
+    if (node === undefined) return { kind: 'settled' }
+    const device = deviceOn(cache, 'ingress', nodeUid)
+    const plan = planEdge(cache, node)
+    await portOf(this.#deps, 'ingress', device).applyTable(plan.table, signal)
+    await this.#writeDown(node, plan)
+    return { kind: 'requeue', afterMs: RESYNC_MS }
+  }
+
+  async report(_nodeUid: string, thrown: PolisError): Promise<void> {
+    const { cache, writer, clock } = this.#deps
+    const error = toPolisError(thrown, 'apply the table')
+    for (const attachment of cache.list('Attachment')) {
+      if (findCondition(attachment.status, ROUTED)?.status === 'True') continue
+      if (attachment.spec.target.type === 'volume' || attachment.spec.target.type === 'secret')
+        continue
+      const change = statusChange(
+        attachment,
+        withRouted(attachment, false, error.message, clock.now()),
+      )
+      if (change !== undefined) await writer.commit([change])
+    }
+  }
+
+  async #writeDown(node: Node, { routed, attachmentUids }: EdgePlan): Promise<void> {
+    const { cache, writer, clock } = this.#deps
+    for (const { metadata, status } of cache.list('Task')) {
+      if (status.nodeUid !== node.metadata.uid) continue
+      const routedIncarnation = routed.get(metadata.uid)
+      if (status.routedIncarnation === routedIncarnation) continue
+      await writer.amend('Task', metadata.uid, (task) => {
+        const { routedIncarnation: _, ...rest } = task.status
+        return statusChange(
+          task,
+          routedIncarnation === undefined ? rest : { ...rest, routedIncarnation },
+        )
+      })
+    }
+    for (const { metadata, status } of cache.list('Attachment')) {
+      const isRouted = attachmentUids.has(metadata.uid)
+      if ((findCondition(status, ROUTED)?.status === 'True') === isRouted) continue
+      await writer.amend('Attachment', metadata.uid, (attachment) =>
+        statusChange(attachment, withRouted(attachment, isRouted, '', clock.now())),
+      )
+    }
+  }
+}
+
+/** What the table is made of; the status that this reconciler writes is none of it. */
+function isEdgeNews({ before, after }: ObjectEvent): boolean {
+  const object = after ?? before
+  switch (object?.kind) {
+    case 'Task': {
+      if (before?.kind !== 'Task' || after?.kind !== 'Task') return true
+      const facts = ({ status, metadata }: typeof after): string =>
+        [
+          status.state,
+          status.incarnation,
+          status.address,
+          status.nodeUid,
+          metadata.deletionRequestedAt,
+        ].join()
+      return facts(before) !== facts(after)
+    }
+    case 'Attachment':
+    case 'Domain':
+    case 'Database':
+      return (
+        before?.metadata.generation !== after?.metadata.generation ||
+        before?.metadata.deletionRequestedAt !== after?.metadata.deletionRequestedAt
+      )
+    case 'Device':
+      return before?.kind === 'Device' && after?.kind === 'Device'
+        ? before.status.facts['address'] !== after.status.facts['address'] ||
+            (after.spec.class === 'ingress' &&
+              findCondition(before.status, 'Ready')?.status !==
+                findCondition(after.status, 'Ready')?.status)
+        : true
+    case 'Node':
+      return (
+        before?.kind === 'Node' &&
+        after?.kind === 'Node' &&
+        before.status.gatewayAddress !== after.status.gatewayAddress
+      )
+    default:
+      return false
+  }
+}
