@@ -31,35 +31,24 @@ export type Change =
 
 /**
  * In an order that never leaves a route without the endpoints it had or will have: servers come before the map leads
- * to them and go after. Backends that the worker does not have are left out; they come with its successor.
+ * to them and go after. Backends that the worker does not have are left out; they come with its successor. Without
+ * `pems` certificates stay as they are.
  */
 export function decideChanges(
   observed: WorkerContents,
   wanted: EdgeContents,
   paths: ContentPaths,
-  pems: ReadonlyMap<string, string>,
+  pems?: ReadonlyMap<string, string>,
 ): readonly Change[] {
   return [
     ...addedServers(observed, wanted),
-    ...addedCertificates(observed, wanted, paths, pems),
+    ...(pems === undefined ? [] : addedCertificates(observed, wanted, paths, pems)),
     ...changedHosts(observed, wanted, paths),
     ...changedWildcards(observed, wanted, paths),
     ...changedAdmissions(observed, wanted, paths),
-    ...removedServers(observed, wanted).map(toMaintenance),
-    ...removedCertificates(observed, wanted, paths),
+    ...removedServers(observed, wanted),
+    ...(pems === undefined ? [] : removedCertificates(observed, wanted, paths)),
   ]
-}
-
-/** Servers in use that are wanted no more. */
-export function removedServers(
-  { servers }: Pick<WorkerContents, 'servers'>,
-  wanted: EdgeContents,
-): readonly ObservedServer[] {
-  return servers.filter((server) => server.isInUse && !isWanted(server, wanted))
-}
-
-export function toMaintenance({ backend, name }: ObservedServer): Change {
-  return change(`set server ${backend}/${name} state maint`)
 }
 
 /** Servers out of use and not wanted: their last connection ended, or will. */
@@ -70,6 +59,12 @@ export function deletableServers(
   return servers
     .filter((server) => !isWanted(server, wanted))
     .map(({ backend, name }) => change(`experimental-mode on; del server ${backend}/${name}`))
+}
+
+function removedServers({ servers }: WorkerContents, wanted: EdgeContents): readonly Change[] {
+  return servers
+    .filter((server) => server.isInUse && !isWanted(server, wanted))
+    .map(({ backend, name }) => change(`set server ${backend}/${name} state maint`))
 }
 
 function isWanted({ backend, name }: ObservedServer, wanted: EdgeContents): boolean {

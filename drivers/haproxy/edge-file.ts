@@ -2,6 +2,7 @@
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import type { HaproxyParameters } from './config.ts'
+import type { EngineAbilities, UnprivilegedUser } from './engine.ts'
 import {
   ADMITTED_FILE,
   CERTIFICATES_FILE,
@@ -15,6 +16,7 @@ import {
   type EdgeShape,
   gatewayBackend,
   hashOf,
+  HTTP_FRONTEND,
   portBackend,
   type ServerTarget,
 } from './plan.ts'
@@ -24,7 +26,8 @@ export interface EdgeFileInput {
   readonly layout: EdgeLayout
   readonly shape: EdgeShape
   /** Whether HAProxy starts as root, and who it becomes. Undefined: it stays who it is. */
-  readonly runsAs: { readonly user: string; readonly group: string } | undefined
+  readonly runsAs: UnprivilegedUser | undefined
+  readonly abilities: EngineAbilities
 }
 
 /** What an edge of this shape is called: differs whenever a reload is needed, and only then. */
@@ -57,7 +60,7 @@ function render(input: EdgeFileInput, rest: Rest): string {
   const { shape } = input
   const sections = [
     globalSection(input, rest),
-    httpDefaults(),
+    httpDefaults(input.abilities),
     httpFrontend(input.parameters, rest.folder),
     ...shape.httpBackends.map((name) => httpBackend(name, rest)),
     tcpDefaults(),
@@ -92,13 +95,13 @@ function globalSection(input: EdgeFileInput, { hash }: Rest): Section {
   ]
 }
 
-function httpDefaults(): Section {
+function httpDefaults({ canEndIdleGently }: EngineAbilities): Section {
   return [
     'defaults',
     'mode http',
     'timeout connect 3s',
     'timeout http-request 30s',
-    'timeout http-keep-alive 60s',
+    'timeout http-keep-alive 30s',
     'timeout client 10m',
     'timeout server 10m',
     'timeout tunnel 1h',
@@ -107,7 +110,8 @@ function httpDefaults(): Section {
     'option redispatch 1',
     'retry-on conn-failure empty-response',
     'option dontlognull',
-    'option splice-auto',
+    // Without it a reload closes idle connections just as a client may be sending on one.
+    ...(canEndIdleGently ? ['option idle-close-on-response'] : []),
     ...ERROR_STATUSES.map(
       (status) => `http-error status ${status} ${page(`Error ${status}.`)} ${MARK} error`,
     ),
@@ -130,7 +134,7 @@ function httpFrontend(parameters: HaproxyParameters, folder: string): Section {
   const hosts = join(folder, HOSTS_FILE)
   const wildcards = join(folder, WILDCARDS_FILE)
   return [
-    'frontend http',
+    `frontend ${HTTP_FRONTEND}`,
     bind(httpPort),
     `${bind(httpsPort)} ssl crt-list ${certificates} strict-sni alpn h2,http/1.1`,
     'log stdout len 8192 format raw local0 info',

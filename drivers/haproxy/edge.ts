@@ -1,25 +1,26 @@
-import { mkdir, readFile, rm } from 'node:fs/promises'
+import { mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { AppliedTable, EdgeTable, PortOwner } from '@polis/hal/ingress'
-import { findTableProblems, isSameListener } from '@polis/hal/ingress/table'
-import { type Problem, refusal } from '@polis/lib/error'
+import { findTableProblems } from '@polis/hal/ingress/table'
+import { refusal } from '@polis/lib/error'
 import { run } from '@polis/lib/run'
 import { rotateAccessLog } from './access-log.ts'
 import { findCertificateProblems } from './certificates.ts'
 import type { HaproxyParameters } from './config.ts'
 import { filesOf, pruneCertificates, readState, writeFiles, writeState } from './edge-disk.ts'
 import { edgeFile, type EdgeFileInput, shapeHash } from './edge-file.ts'
+import { type EngineAbilities, findAbilities, findUnprivileged } from './engine.ts'
 import { fromFailedTest } from './errors.ts'
 import { CONFIG_FILE, type EdgeLayout } from './layout.ts'
+import { type Bind, findOwners, findTakenPorts } from './listeners.ts'
 import type { Master, RunningEdge } from './master.ts'
 import { type EdgePlan, type EdgeState, planEdge } from './plan.ts'
-import { findForeignOwners } from './port-owners.ts'
 import {
   endRevokedSessions,
   pathsOf,
-  retireServers,
   speakToOldWorker,
   speakToWorker,
+  syncOldWorker,
   syncWorker,
 } from './worker.ts'
 
@@ -35,6 +36,7 @@ export class Edge {
   readonly #deps: EdgeDeps
   // Whoever was here before may have died between taking an admission back and ending its connections.
   #hasEndedRevoked = false
+  #abilities: EngineAbilities | undefined
 
   constructor(deps: EdgeDeps) {
     this.#deps = deps
@@ -58,7 +60,7 @@ export class Edge {
     await rotateAccessLog(layout.accessLogPath)
     const previous = await readState(layout)
     const plan = planEdge(previous, table, parameters)
-    const input = await this.#inputOf(plan)
+    const input = await this.#inputOf(plan, signal)
     const shape = shapeHash(input)
     const running = await master.find(signal)
     const isReshaped = running?.shape !== shape
@@ -90,24 +92,8 @@ export class Edge {
   }
 
   /** Foreign listeners in the way, and the edge's own of HTTP and HTTPS. */
-  async findOwners(
-    wanted: readonly { readonly address: string; readonly port: number }[],
-  ): Promise<readonly PortOwner[]> {
-    const own = wanted.flatMap((one) =>
-      this.#httpListeners()
-        .filter((listener) => isSameListener(listener, one))
-        .map(({ owner }) => ({ address: one.address, port: one.port, owner })),
-    )
-    const ownArgument = join(this.#deps.layout.liveDir, CONFIG_FILE)
-    return [...own, ...(await findForeignOwners(wanted, ownArgument))]
-  }
-
-  #httpListeners(): readonly { address: string; port: number; owner: string }[] {
-    const { httpAddress: address, httpPort, httpsPort } = this.#deps.parameters
-    return [
-      { address, port: httpPort, owner: 'the edge itself, for HTTP' },
-      { address, port: httpsPort, owner: 'the edge itself, for HTTPS' },
-    ]
+  findOwners(wanted: readonly Bind[]): Promise<readonly PortOwner[]> {
+    return findOwners(wanted, this.#deps.parameters, this.#ownArgument)
   }
 
   #refuse(table: EdgeTable): void {
@@ -119,32 +105,19 @@ export class Edge {
   }
 
   async #refuseTakenPorts(table: EdgeTable): Promise<void> {
-    const { gatewayAddress: address = '', httpAddress, httpPort, httpsPort } = this.#deps.parameters
-    const ports = table.ports.map((route, index) => ({ ...route, path: `ports[${index}].port` }))
-    const gateway = table.gateway.map(({ port }, index) => ({
-      address,
-      port,
-      path: `gateway[${index}].port`,
-    }))
-    const own = [
-      { address: httpAddress, port: httpPort, path: 'parameters.httpPort' },
-      { address: httpAddress, port: httpsPort, path: 'parameters.httpsPort' },
-    ]
-    const ownArgument = join(this.#deps.layout.liveDir, CONFIG_FILE)
-    const foreignToAll = await findForeignOwners(own, ownArgument)
-    const taken = [...foreignToAll, ...(await this.findOwners([...ports, ...gateway]))]
-    const problems = [...own, ...ports, ...gateway].flatMap((bind): readonly Problem[] => {
-      const owner = taken.find((one) => one.address === bind.address && one.port === bind.port)
-      if (owner === undefined) return []
-      const message = `${bind.address}:${bind.port} is held by ${owner.owner}`
-      return [{ code: 'AlreadyExists', path: bind.path, message }]
-    })
+    const problems = await findTakenPorts(table, this.#deps.parameters, this.#ownArgument)
     if (problems.length > 0) throw refusal(problems)
   }
 
-  async #inputOf(plan: EdgePlan): Promise<EdgeFileInput> {
-    const { parameters, layout } = this.#deps
-    return { parameters, layout, shape: plan.shape, runsAs: await findUnprivileged() }
+  get #ownArgument(): string {
+    return join(this.#deps.layout.liveDir, CONFIG_FILE)
+  }
+
+  async #inputOf(plan: EdgePlan, signal: AbortSignal): Promise<EdgeFileInput> {
+    const { parameters, layout, program } = this.#deps
+    this.#abilities ??= await findAbilities(program, signal)
+    const runsAs = await findUnprivileged()
+    return { parameters, layout, shape: plan.shape, runsAs, abilities: this.#abilities }
   }
 
   /** HAProxy's own test of the whole table, beside the live one. */
@@ -188,7 +161,7 @@ export class Edge {
     } catch (cause) {
       signal.throwIfAborted()
       const before = planEdge(previous, previous.table, this.#deps.parameters)
-      await this.#write(before, await this.#inputOf(before))
+      await this.#write(before, await this.#inputOf(before, signal))
       await this.#sync(before, oldShape, signal)
       throw cause
     }
@@ -206,7 +179,8 @@ export class Edge {
     if (!hasChanged && this.#hasEndedRevoked) return
     const { oldPids = [] } = (await master.find(signal)) ?? {}
     const old = oldPids.map((pid) => speakToOldWorker(layout, pid))
-    await Promise.all(old.map((speak) => retireServers(speak, plan.contents, signal)))
+    const paths = pathsOf(layout)
+    await Promise.all(old.map((speak) => syncOldWorker(speak, plan.contents, paths, signal)))
     const all = [speakToWorker(layout, shape), ...old]
     await Promise.all(all.map((speak) => endRevokedSessions(speak, plan.contents, signal)))
     this.#hasEndedRevoked = true
@@ -230,17 +204,4 @@ function withoutTargets(table: EdgeTable): EdgeTable {
     ports: table.ports.map((route) => ({ ...route, endpoints: [] })),
     gateway: table.gateway.map((route) => ({ ...route, upstreams: [], admitted: [] })),
   }
-}
-
-/** Whom HAProxy becomes once it listens; undefined when it starts without the right to become somebody else. */
-async function findUnprivileged(): Promise<EdgeFileInput['runsAs']> {
-  if (process.getuid?.() !== 0) return undefined
-  const [users, groups] = await Promise.all([names('/etc/passwd'), names('/etc/group')])
-  if (users.has('haproxy') && groups.has('haproxy')) return { user: 'haproxy', group: 'haproxy' }
-  return { user: 'nobody', group: groups.has('nogroup') ? 'nogroup' : 'nobody' }
-}
-
-async function names(path: string): Promise<ReadonlySet<string>> {
-  const lines = (await readFile(path, 'utf8')).split('\n')
-  return new Set(lines.map((line) => line.split(':')[0] ?? ''))
 }

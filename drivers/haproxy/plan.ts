@@ -1,16 +1,15 @@
 // Decides, from a table and what went before, what HAProxy shall hold. Pure.
 import { createHash } from 'node:crypto'
-import type { EdgeTable, Endpoint } from '@polis/hal/ingress'
+import { EdgeTable, type Endpoint } from '@polis/hal/ingress'
 import { isWildcardAddress } from '@polis/hal/ingress/table'
 import { z } from 'zod'
-import { EdgeTable as EdgeTableSchema } from '@polis/hal/ingress'
 import type { HaproxyParameters } from './config.ts'
 import { digestOf, toPem } from './certificates.ts'
 
 /** What is kept on disk between two tables. */
 export const EdgeState = z.object({
   version: z.literal(1),
-  table: EdgeTableSchema,
+  table: EdgeTable,
   /** Host to backend. A backend's name is never given to a second host. */
   hosts: z.record(z.string(), z.string()),
   /** Declared, and not yet given to any host. */
@@ -78,6 +77,9 @@ export function planEdge(
   }
   return { state, shape, ...contentsOf(table, state.hosts) }
 }
+
+/** The frontend of all domains. */
+export const HTTP_FRONTEND = 'http'
 
 export function portBackend({ address, port }: ServerTarget): string {
   return `port_${address}_${port}`

@@ -4,8 +4,6 @@ import {
   type ContentPaths,
   decideChanges,
   deletableServers,
-  removedServers,
-  toMaintenance,
   type WorkerContents,
   wordsOf,
 } from './changes.ts'
@@ -21,6 +19,7 @@ import {
   workerSocketOf,
 } from './layout.ts'
 import {
+  countSessions,
   parseAcl,
   parseBackends,
   parseCertificates,
@@ -28,11 +27,12 @@ import {
   parseMap,
   parseServers,
 } from './observed.ts'
-import type { EdgeContents } from './plan.ts'
+import { type EdgeContents, HTTP_FRONTEND } from './plan.ts'
 
 /** Says lines to one worker and returns its answers joined. */
 export type Speak = (lines: readonly string[], signal: AbortSignal) => Promise<string>
 
+const STAT_OF_FRONTEND = 1
 // HAProxy reads a command line into one buffer of 16 KiB.
 const MAX_LINE_BYTES = 8_000
 
@@ -58,15 +58,15 @@ async function askAll(
   signal: AbortSignal,
 ): Promise<string> {
   let answer = ''
-  for (const line of batched(lines, '; ')) answer += await ask(socket, line, signal)
+  for (const line of batched(lines)) answer += await ask(socket, line, signal)
   return answer
 }
 
-function batched(lines: readonly string[], separator: string): readonly string[] {
+function batched(lines: readonly string[]): readonly string[] {
   const batches: string[] = []
   let batch = ''
   for (const line of lines) {
-    const joined = batch === '' ? line : `${batch}${separator}${line}`
+    const joined = batch === '' ? line : `${batch}; ${line}`
     if (joined.length > MAX_LINE_BYTES && batch !== '') {
       batches.push(batch)
       batch = line
@@ -111,14 +111,20 @@ export async function syncWorker(
   return true
 }
 
-/** Takes from a replaced worker's late requests what is wanted no more. */
-export async function retireServers(
+/**
+ * Keeps a replaced worker to the table while it has HTTP connections: each may bring one more request. Does what it
+ * can; a worker that ends meanwhile is fine.
+ */
+export async function syncOldWorker(
   speak: Speak,
   wanted: EdgeContents,
+  paths: ContentPaths,
   signal: AbortSignal,
 ): Promise<void> {
-  const servers = parseServers(await speak(['show servers state'], signal))
-  await applyChanges(speak, removedServers({ servers }, wanted).map(toMaintenance), signal)
+  const stat = await speak([`show stat ${HTTP_FRONTEND} ${STAT_OF_FRONTEND} -1`], signal)
+  if (countSessions(stat) === 0) return
+  const observed = await observeWorker(speak, paths, signal)
+  await applyChanges(speak, decideChanges(observed, wanted, paths), signal)
 }
 
 /** Ends the connections through the gateway whose source is admitted no more. */
@@ -196,9 +202,6 @@ async function replaceMap(
   const answer = await speak([`prepare map ${path}`], signal)
   const version = /New version created: (?<version>\d+)/.exec(answer)?.groups?.['version']
   if (version === undefined) throw notInSync([`prepare map ${path}`])
-  const lines = entries.map((pair) => pair.join(' '))
-  for (const payload of batched(lines, '\n')) {
-    await speak([`add map @${version} ${path} <<\n${payload}\n`], signal)
-  }
-  await speak([`commit map @${version} ${path}`], signal)
+  const lines = entries.map(([key, value]) => `add map @${version} ${path} ${key} ${value}`)
+  await speak([...lines, `commit map @${version} ${path}`], signal)
 }

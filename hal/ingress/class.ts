@@ -90,14 +90,18 @@ export type PortOwner = z.infer<typeof PortOwner>
 
 /**
  * Device class: the edge of one node, the one way between its programs and everything else.
- * ObservedDevice.facts has `httpPort`, `httpsPort` and `gatewayAddress`. It serves on while the agent is away.
+ * ObservedDevice.facts has `httpPort`, `httpsPort` and, where it has one, `gatewayAddress`. It serves on while the agent
+ * is away. After a reboot of the node `ensureDevice` brings the last table back without endpoints and admissions, since
+ * their addresses may be somebody else's by then: routes lead nowhere until the next `applyTable`.
  */
 export interface IngressPort extends DeviceLifecycle {
   /**
    * Makes the whole table hold; endpoints, admissions and certificates change without a reload. The table is tested
    * before it takes over and the old one kept when the test fails (InvalidArgument). Throws AlreadyExists, with the
-   * owner's name, for a port that a foreign process holds. Returns when new connections follow the table. Removed
-   * endpoints get no new request; requests under way end by themselves. Safe to repeat.
+   * owner's name, for a port that a foreign process or the edge's own HTTP holds; FailedPrecondition for gateway routes
+   * of an edge without a gateway address. Returns when new connections follow the table. Removed endpoints get no new
+   * request; requests under way end by themselves. Connections through the gateway whose source is admitted no more are
+   * ended. Of several calls at once the last one given holds wholly. Safe to repeat.
    */
   applyTable(input: EdgeTable, signal: AbortSignal): Promise<AppliedTable>
   /** Waits until no request is under way to the given incarnation, or `timeoutMs` passed; false in the latter case. */
@@ -105,9 +109,12 @@ export interface IngressPort extends DeviceLifecycle {
     input: { taskUid: string; incarnation: string; timeoutMs: number },
     signal: AbortSignal,
   ): Promise<{ isIdle: boolean }>
-  /** One GET through the public listener, as a browser would. */
+  /** One GET through the public listener, as a browser would. Whether a TLS certificate is trusted is told in words only. */
   probe(input: ProbeRequest, signal: AbortSignal): Promise<ProbeResult>
-  /** Which of these ports foreign processes hold now. Used by plans. */
+  /**
+   * Which of these ports a port route could not have now, and who is in the way: foreign processes, and the edge's own
+   * HTTP and HTTPS listeners. Ports of the table that holds are not taken. Used by plans.
+   */
   findPortOwners(
     input: { ports: { address: string; port: number }[] },
     signal: AbortSignal,

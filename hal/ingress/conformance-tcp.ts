@@ -118,6 +118,19 @@ export function ingressTcpConformance(open: OpenIngress): void {
       expect(await refused({ gateway })).toEqual(['InvalidArgument', 'gateway[1].port'])
     })
 
+    test("the edge's own HTTP listener is taken", async () => {
+      const { ingress } = await openSubject(open)
+      const { facts } = await ingress.observeDevice({}, signal())
+      const port = Number(facts['httpPort'])
+      const { code, path } = await refusedWith(
+        ingress.applyTable(tableOf({ ports: [portRoute('0.0.0.0', port, [])] }), signal()),
+      )
+      expect([code, path]).toEqual(['AlreadyExists', 'ports[0].port'])
+      const ports = [{ address: '0.0.0.0', port }]
+      const { taken } = await ingress.findPortOwners({ ports }, signal())
+      expect(taken[0]?.owner).toContain('edge')
+    })
+
     test('a port that a foreign program holds is refused with its name', async () => {
       const { ingress, world } = await openSubject(open)
       const one = await world.startServer('one')

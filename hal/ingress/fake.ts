@@ -24,6 +24,10 @@ export interface FakeIngressOptions {
 const EMPTY: EdgeTable = { http: [], ports: [], gateway: [], certificates: [] }
 const HTTP_PORT = 80
 const HTTPS_PORT = 443
+const OWN_LISTENERS: readonly PortOwner[] = [
+  { address: '0.0.0.0', port: HTTP_PORT, owner: 'the edge itself, for HTTP' },
+  { address: '0.0.0.0', port: HTTPS_PORT, owner: 'the edge itself, for HTTPS' },
+]
 
 /** An edge in memory. What it would answer is asked of `request` and `connect`; time passes by the clock given. */
 export class FakeIngress implements IngressPort {
@@ -202,7 +206,7 @@ export class FakeIngress implements IngressPort {
   }
 
   #ownersOf(wanted: { readonly address: string; readonly port: number }): readonly PortOwner[] {
-    return this.#portOwners
+    return [...OWN_LISTENERS, ...this.#portOwners]
       .filter((owner) => isSameListener(owner, wanted))
       .map(({ owner }) => ({ address: wanted.address, port: wanted.port, owner }))
   }
