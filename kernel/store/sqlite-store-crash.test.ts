@@ -32,7 +32,7 @@ async function writeAndKill(
   const acknowledged = new Set<string>()
   if (writer.stdout === null) throw new Error('the writer has no output')
   for await (const line of createInterface(writer.stdout)) {
-    acknowledged.add(line)
+    if (line.endsWith('.')) acknowledged.add(line.slice(0, -1))
     // Lines already on their way are read to the end: they were acknowledged too.
     if (acknowledged.size === acknowledgements) writer.kill('SIGKILL')
   }

@@ -16,7 +16,8 @@ async function writePairs(writer: number): Promise<never> {
         { put: `${pair}/b`, value },
       ],
     })
-    process.stdout.write(`${pair}\n`)
+    // The mark tells a whole line from one the kill cut off.
+    process.stdout.write(`${pair}.\n`)
   }
 }
 
