@@ -83,10 +83,7 @@ export function replacesTasks({ fields }: ServiceDifference): boolean {
   return fields.some(({ isReplacing }) => isReplacing)
 }
 
-function diffServices(
-  before: ServiceModel,
-  after: ServiceModel,
-): readonly FieldDifference[] {
+function diffServices(before: ServiceModel, after: ServiceModel): readonly FieldDifference[] {
   const differing = SERVICE_FIELDS.filter((field) => !isSame(before[field], after[field]))
   return differing.map((field) => ({
     field,
