@@ -1,4 +1,4 @@
-import { PolisError, refusal } from '@polis/lib/error'
+import { type Problem, refusal } from '@polis/lib/error'
 import { z } from 'zod'
 import { parseSubnet } from './subnets.ts'
 
@@ -6,7 +6,7 @@ const Subnet = z.string().refine((text) => parseSubnet(text) !== undefined, {
   message: 'is not an IPv4 subnet such as 172.30.0.0/18',
 })
 
-/** What `polis device add swarm --set` takes. All but `advertiseAddress` hold for what is made from now on. */
+/** What `polis device add swarm --set` takes. Subnets and addresses hold for what is made from now on. */
 export const SwarmParameters = z.strictObject({
   advertiseAddress: z
     .ipv4()
@@ -14,6 +14,10 @@ export const SwarmParameters = z.strictObject({
     .describe(
       'Address at which other nodes reach this one; absent: the one its default route uses.',
     ),
+  acceptsNodes: z
+    .boolean()
+    .default(false)
+    .describe("Whether other nodes may join the swarm: opens Swarm's ports to them."),
   gatewaySubnet: Subnet.default('172.30.0.0/18').describe(
     'Subnet of the bridge between this node and its tasks; the same on all nodes, unused elsewhere.',
   ),
@@ -38,12 +42,13 @@ export type SwarmParameters = z.infer<typeof SwarmParameters>
 export function parseParameters(input: Readonly<Record<string, unknown>>): SwarmParameters {
   const parsed = SwarmParameters.safeParse(input)
   if (parsed.success) return parsed.data
-  if (parsed.error.issues.length === 0) throw new PolisError('InvalidArgument', 'wrong parameters')
-  throw refusal(
-    parsed.error.issues.map(({ path, message }) => ({
-      code: 'InvalidArgument',
-      path: path.join('.'),
-      message,
-    })),
-  )
+  throw refusal(parsed.error.issues.flatMap(toProblems))
+}
+
+function toProblems(issue: z.core.$ZodIssue): readonly Problem[] {
+  const code = 'InvalidArgument'
+  if (issue.code !== 'unrecognized_keys') {
+    return [{ code, path: issue.path.join('.'), message: issue.message }]
+  }
+  return issue.keys.map((path) => ({ code, path, message: 'is not a parameter of this driver' }))
 }

@@ -6,15 +6,14 @@ import type { DriverHost } from '@polis/hal/driver'
 import type { OrchestratorPort, TaskSpec } from '@polis/hal/orchestrator'
 import { orchestratorConformance } from '@polis/hal/orchestrator/conformance'
 import type { OrchestratorExam } from '@polis/hal/orchestrator/exam'
-import { run } from '@polis/lib/run'
 import { newUid } from '@polis/lib/uid'
 import { until } from '@polis/lib/until'
 import { openTestDriverHost } from '@polis/test/driver-host'
 import { loadExamImage } from '@polis/test/rig/exam-image'
 import type { RigServer } from '@polis/test/rig/server'
 import { useServer } from '@polis/test/rig/suite'
-import { swarmDriver } from './driver.ts'
 import type { DyingCall } from './dying-caller.ts'
+import { openTestDevice } from './test-device.ts'
 
 const server = useServer()
 
@@ -62,15 +61,7 @@ class SwarmExam implements OrchestratorExam {
   }
 
   reopen(): OrchestratorPort {
-    const { dockerSocketPath, containerdSocketPath, enterCommand } = this.#server
-    const [enter = '', ...enterArgs] = enterCommand
-    const driver = swarmDriver({
-      dockerSocketPath,
-      containerdSocketPath,
-      runOnNode: async (program, args, signal) =>
-        (await run(enter, [...enterArgs, program, ...args], { signal })).stdout,
-    })
-    return driver.open({ uid: newUid(), name: 'swarm', parameters: {} }, this.#host)
+    return openTestDevice(this.#server, this.#host)
   }
 
   async ensureTaskAndDie(spec: TaskSpec): Promise<void> {

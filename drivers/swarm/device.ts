@@ -12,6 +12,7 @@ import {
 } from './gateway.ts'
 import { ownAddress, type RunOnNode } from './host-network.ts'
 import { INSTALLATION_LABEL } from './labels.ts'
+import { closePorts, openPorts } from './port-guard.ts'
 import type { SwarmApi } from './swarm-api.ts'
 
 export interface DeviceDeps {
@@ -22,7 +23,7 @@ export interface DeviceDeps {
 
 interface Obstacle {
   readonly message: string
-  readonly remedy: string
+  readonly remedy?: string
 }
 
 const PORT = 2377
@@ -38,6 +39,8 @@ export function findObstacle({ LiveRestoreEnabled, Swarm }: EngineNode): Obstacl
   switch (Swarm.LocalNodeState) {
     case 'inactive':
       return undefined
+    case 'pending':
+      return { message: "this node's swarm is starting" }
     case 'locked':
       return {
         message: "this node's swarm is locked",
@@ -45,6 +48,7 @@ export function findObstacle({ LiveRestoreEnabled, Swarm }: EngineNode): Obstacl
       }
     case 'active':
       if (Swarm.ControlAvailable) return undefined
+      if (isManager(Swarm)) return { message: "this node's swarm is starting" }
       return {
         message: 'this node is a worker of a swarm that others manage',
         remedy:
@@ -56,6 +60,11 @@ export function findObstacle({ LiveRestoreEnabled, Swarm }: EngineNode): Obstacl
         remedy: 'see `docker info` and the log of dockerd',
       }
   }
+}
+
+/** Also while its engine has just started and cannot manage yet. */
+function isManager({ NodeID, RemoteManagers }: EngineNode['Swarm']): boolean {
+  return RemoteManagers?.some((manager) => manager.NodeID === NodeID) ?? false
 }
 
 /** Looks, changes nothing. */
@@ -106,6 +115,7 @@ export async function ensureDevice(deps: DeviceDeps, signal: AbortSignal): Promi
   if (findObstacle(node) === undefined) {
     try {
       await ensureGateway(api, parameters, runOnNode, signal)
+      await guardPorts(deps, node, signal)
       if (node.Swarm.LocalNodeState === 'inactive') await initSwarm(deps, signal)
     } catch (error) {
       return refused(error, await api.docker.engineVersion(signal))
@@ -113,6 +123,18 @@ export async function ensureDevice(deps: DeviceDeps, signal: AbortSignal): Promi
   }
   return observeDevice(deps, signal)
 }
+
+/** Before the swarm begins, so that its ports are never open by mistake. Another's swarm has ports of its own. */
+async function guardPorts(deps: DeviceDeps, node: EngineNode, signal: AbortSignal): Promise<void> {
+  const { parameters, runOnNode } = deps
+  const isAlone = node.Swarm.LocalNodeState === 'inactive' || node.Swarm.Nodes === 1
+  if (node.Swarm.LocalNodeState !== 'inactive' && !isOurs(deps, node)) return
+  if (parameters.acceptsNodes || !isAlone) await openPorts(runOnNode, signal)
+  else await closePorts(runOnNode, signal)
+}
+
+const isOurs = ({ api }: DeviceDeps, { Swarm }: EngineNode): boolean =>
+  api.isOurs(Swarm.Cluster?.Spec?.Labels)
 
 async function initSwarm(deps: DeviceDeps, signal: AbortSignal): Promise<void> {
   const { api, parameters, runOnNode } = deps
@@ -139,10 +161,13 @@ function refused(error: unknown, engineVersion: string): ObservedDevice {
 }
 
 /** Leaves the swarm if this installation began it and nobody else uses it. Tasks and networks must be gone. */
-export async function removeSwarm({ api }: DeviceDeps, signal: AbortSignal): Promise<void> {
-  const { Swarm } = await api.node(signal)
-  const isOurs = Swarm.ControlAvailable && api.isOurs(Swarm.Cluster?.Spec?.Labels)
-  const isAlone = Swarm.Nodes === 1 && (await api.foreignServices(signal)).length === 0
-  if (isOurs && isAlone) await api.leaveSwarm(signal)
+export async function removeSwarm(deps: DeviceDeps, signal: AbortSignal): Promise<void> {
+  const { api, runOnNode } = deps
+  const node = await api.node(signal)
+  if (node.Swarm.ControlAvailable && isOurs(deps, node) && node.Swarm.Nodes === 1) {
+    if ((await api.foreignServices(signal)).length > 0) return
+    await api.leaveSwarm(signal)
+    await openPorts(runOnNode, signal)
+  }
   await removeGateway(api, signal)
 }

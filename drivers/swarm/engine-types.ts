@@ -76,6 +76,10 @@ export const EngineNetwork = z.object({
 })
 export type EngineNetwork = z.infer<typeof EngineNetwork>
 
+export const SwarmNode = z.object({ ID: z.string(), Status: z.object({ State: z.string() }) })
+export type SwarmNode = z.infer<typeof SwarmNode>
+
+/** The node whose engine is asked. */
 export const EngineNode = z.object({
   Name: z.string().optional(),
   LiveRestoreEnabled: z.boolean(),
@@ -86,6 +90,7 @@ export const EngineNode = z.object({
     ControlAvailable: z.boolean(),
     Error: z.string().optional(),
     Nodes: z.number().optional(),
+    RemoteManagers: z.array(z.object({ NodeID: z.string() })).nullish(),
     Cluster: z.object({ Spec: z.object({ Labels }).nullish() }).nullish(),
   }),
 })

@@ -45,6 +45,7 @@ export class Inventory {
   /** From now on the container's process counts as ended, also while the engine says otherwise. */
   noteExit(containerId: string, exit: Exit): void {
     this.#exits.set(containerId, exit)
+    this.#inspected.delete(containerId)
   }
 
   /** All tasks of the installation. */
@@ -85,7 +86,7 @@ export class Inventory {
       uids.map(async (uid) => {
         const swarmTasks = (tasks.get(uid) ?? []).toSorted(byAge)
         const container = await this.#choose(containers.get(uid) ?? [], signal)
-        const known = { uid, hasService: served.has(uid), swarmTasks, container }
+        const known = { uid, swarmTasks, container }
         return toObservedTask({
           ...known,
           ...(await this.#complete(known, addresses, signal)),

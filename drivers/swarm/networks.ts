@@ -18,7 +18,10 @@ interface NetworksDeps {
 
 /** Swarm frees a network a moment after the last task on it has ended. */
 const FREEING_MS = 10_000
-const RETRY_MS = 100
+const RETRY_MS = 50
+/** Swarm gives out a subnet within milliseconds of the network's creation, or not at all. */
+const ALLOCATION_MS = 3000
+const ATTEMPTS = 4
 
 /** The private networks of instances: overlays, each with a /24 that nothing else here uses. */
 export class Networks {
@@ -84,15 +87,43 @@ export class Networks {
     )
   }
 
-  async #ensure({ uid, label }: NetworkSpec, signal: AbortSignal): Promise<void> {
+  /** Swarm takes a subnet that another network has, and then never gives it out: only looking afterwards tells. */
+  async #ensure(spec: NetworkSpec, signal: AbortSignal): Promise<void> {
     const { api } = this.#deps
-    const all = await api.networks(signal)
-    const found = all.find(({ Name }) => Name === nameOf(uid))
-    if (found !== undefined) {
-      if (api.isOurs(found.Labels)) return
-      throw new PolisError('AlreadyExists', `network ${nameOf(uid)} is someone else's`)
+    const failed: Subnet[] = []
+    for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
+      const all = await api.networks(signal)
+      const found = all.find(({ Name }) => Name === nameOf(spec.uid))
+      if (found !== undefined && !api.isOurs(found.Labels)) {
+        throw new PolisError('AlreadyExists', `network ${nameOf(spec.uid)} is someone else's`)
+      }
+      if (found === undefined) {
+        const subnet = await this.#chooseSubnet(spec.uid, all, failed, signal)
+        failed.push(requireSubnet(subnet))
+        await this.#create(spec, subnet, signal)
+      }
+      if (await this.#isAllocated(spec.uid, signal)) return
+      await this.remove(spec.uid, signal)
     }
-    const subnet = await this.#chooseSubnet(uid, all, signal)
+    throw new PolisError(
+      'Aborted',
+      `Swarm gave network ${spec.uid} none of the subnets it was asked for`,
+    )
+  }
+
+  async #isAllocated(uid: string, signal: AbortSignal): Promise<boolean> {
+    const { api, clock } = this.#deps
+    const endsAtMs = clock.monotonicMs() + ALLOCATION_MS
+    for (;;) {
+      const network = await api.findNetwork(nameOf(uid), signal)
+      if ((network?.IPAM.Config ?? []).length > 0) return true
+      if (clock.monotonicMs() > endsAtMs) return false
+      await clock.sleep(RETRY_MS, signal)
+    }
+  }
+
+  async #create({ uid, label }: NetworkSpec, subnet: string, signal: AbortSignal): Promise<void> {
+    const { api } = this.#deps
     const spec = {
       Name: nameOf(uid),
       CheckDuplicate: true,
@@ -115,6 +146,7 @@ export class Networks {
   async #chooseSubnet(
     uid: string,
     networks: readonly EngineNetwork[],
+    failed: readonly Subnet[],
     signal: AbortSignal,
   ): Promise<string> {
     const { pool, runOnNode } = this.#deps
@@ -122,7 +154,7 @@ export class Networks {
     const used = networks.flatMap(({ IPAM }) =>
       (IPAM.Config ?? []).flatMap(({ Subnet: text }) => parseSubnet(text ?? '') ?? []),
     )
-    const subnet = chooseSubnet(requireSubnet(pool), [...routed, ...used], toSeed(uid))
+    const subnet = chooseSubnet(requireSubnet(pool), [...routed, ...used, ...failed], toSeed(uid))
     if (subnet !== undefined) return subnet
     throw new PolisError('ResourceExhausted', `no address range is left for a network in ${pool}`, {
       path: 'networkPool',

@@ -5,8 +5,6 @@ import type { InspectedContainer, SwarmTask } from './engine-types.ts'
 /** All that the engine knows of one task. */
 export interface TaskEvidence {
   readonly uid: string
-  /** False when Swarm was told to remove it and something of it is left. */
-  readonly hasService: boolean
   /** Oldest first. */
   readonly swarmTasks: readonly SwarmTask[]
   /** On this node: the one that runs, else the last that ran, else the last that was made. */

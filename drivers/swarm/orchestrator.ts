@@ -120,6 +120,6 @@ export class SwarmOrchestrator implements OrchestratorPort {
   }
 
   logs(request: LogsRequest, signal: AbortSignal): AsyncIterable<LogLine> {
-    return readLogs(this.#api, request, signal)
+    return readLogs({ api: this.#api, clock: this.#deps.clock }, request, signal)
   }
 }

@@ -6,13 +6,12 @@ import {
   EngineNode,
   InspectedContainer,
   ListedContainer,
+  SwarmNode,
   SwarmService,
   SwarmTask,
 } from './engine-types.ts'
 import { fromSwarmError, hasCode } from './errors.ts'
 import { INSTALLATION_LABEL, nameOf, TASK_LABEL } from './labels.ts'
-
-const NO_TASK = 'none'
 
 export class SwarmApi {
   readonly docker: DockerClient
@@ -25,6 +24,11 @@ export class SwarmApi {
 
   node(signal: AbortSignal): Promise<EngineNode> {
     return this.#get('/info', EngineNode, undefined, signal)
+  }
+
+  /** All nodes of the swarm. */
+  swarmNodes(signal: AbortSignal): Promise<readonly SwarmNode[]> {
+    return this.#get('/nodes', z.array(SwarmNode), undefined, signal)
   }
 
   isOurs(labels: Readonly<Record<string, string>> | null | undefined): boolean {
@@ -105,7 +109,7 @@ export class SwarmApi {
 
   #labels(uid: string | undefined): string[] {
     const ours = `${INSTALLATION_LABEL}=${this.installationUid}`
-    return uid === undefined ? [ours] : [ours, `${TASK_LABEL}=${uid === '' ? NO_TASK : uid}`]
+    return uid === undefined ? [ours] : [ours, `${TASK_LABEL}=${uid}`]
   }
 
   async #get<T>(

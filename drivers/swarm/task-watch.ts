@@ -22,6 +22,8 @@ export interface TaskWatchDeps {
 const TYPES = ['container', 'service']
 const ACTIONS = ['start', 'die', 'oom', 'health_status', 'destroy', 'create', 'remove']
 const RECONNECT_MS = 200
+/** To look at so many one by one costs more than to list all. */
+const MANY = 8
 const RESYNC_MS = 30_000
 const POLL_MS = 250
 /** Swarm tells no events of why a task waits, so those that do not run are looked at, ever less often. */
@@ -104,12 +106,14 @@ export class TaskWatch {
   async #untilDockerIsBack(signal: AbortSignal): Promise<AsyncIterable<DockerEvent>> {
     for (;;) {
       await this.#deps.clock.sleep(RECONNECT_MS, signal)
+      const attempt = new AbortController()
       try {
-        const events = await this.#watchEvents(signal)
+        const events = await this.#watchEvents(AbortSignal.any([signal, attempt.signal]))
         await this.#resync(signal)
         this.#isDockerAway = false
         return events
       } catch (error) {
+        attempt.abort()
         signal.throwIfAborted()
         // A dockerd that has just started serves before its swarm does.
         this.#deps.logger.debug('dockerd is not back', { why: causeChain(error) })
@@ -134,11 +138,15 @@ export class TaskWatch {
   async #untilContainerdIsBack(signal: AbortSignal): Promise<AsyncIterable<TaskExit>> {
     for (;;) {
       await this.#deps.clock.sleep(RECONNECT_MS, signal)
+      const attempt = new AbortController()
+      const { containerdSocketPath } = this.#deps
       try {
-        const exits = await watchExits(this.#deps.containerdSocketPath, signal)
+        const whileTrying = AbortSignal.any([signal, attempt.signal])
+        const exits = await watchExits(containerdSocketPath, whileTrying)
         await this.#reportMissedExits(signal)
         return exits
       } catch (error) {
+        attempt.abort()
         signal.throwIfAborted()
         this.#deps.logger.debug('containerd is not back', { why: causeChain(error) })
       }
@@ -212,20 +220,21 @@ export class TaskWatch {
     while (this.#dirty.size > 0) {
       const uids = [...this.#dirty]
       this.#dirty.clear()
-      await Promise.all(uids.map((uid) => this.#look(uid, signal)))
+      try {
+        if (uids.length > MANY) await this.#resync(signal)
+        else await Promise.all(uids.map((uid) => this.#look(uid, signal)))
+      } catch (error) {
+        signal.throwIfAborted()
+        // The event stream notices the same, and lists all when the engine is back.
+        if (!hasCode(error, 'Unavailable')) throw error
+      }
     }
   }
 
   async #look(uid: string, signal: AbortSignal): Promise<void> {
-    try {
-      const task = await this.#deps.inventory.findTask(uid, signal)
-      if (task !== undefined) this.#publish(task)
-      else this.#forget(uid)
-    } catch (error) {
-      signal.throwIfAborted()
-      // The event stream notices the same, and lists all when the engine is back.
-      if (!isPassing(error)) throw error
-    }
+    const task = await this.#deps.inventory.findTask(uid, signal)
+    if (task !== undefined) this.#publish(task)
+    else this.#forget(uid)
   }
 
   async #resync(signal: AbortSignal): Promise<void> {
@@ -245,7 +254,7 @@ export class TaskWatch {
       if (nowMs >= resyncAtMs) {
         resyncAtMs = nowMs + RESYNC_MS
         await this.#resync(signal).catch((error: unknown) => {
-          if (signal.aborted || !isPassing(error)) throw error
+          if (signal.aborted || !hasCode(error, 'Unavailable')) throw error
         })
       }
       for (const known of this.#known.values()) {
@@ -272,13 +281,4 @@ export class TaskWatch {
   #forget(uid: string): void {
     if (this.#known.delete(uid)) this.#channel.push({ type: 'gone', uid })
   }
-}
-
-/** Of an engine that is away, starting, or changing what was asked for. */
-function isPassing(error: unknown): boolean {
-  return (
-    hasCode(error, 'Unavailable') ||
-    hasCode(error, 'FailedPrecondition') ||
-    hasCode(error, 'Aborted')
-  )
 }

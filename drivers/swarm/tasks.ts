@@ -72,8 +72,13 @@ export class Tasks {
       api.containers(uid, signal),
       api.tasks(uid, signal),
     ])
-    if (tasks.some((task) => !isOver(task) && task.NodeID !== undefined)) return true
-    return containers.some(({ State }) => State === 'running' || State === 'paused')
+    if (containers.some(({ State }) => State === 'running' || State === 'paused')) return true
+    const placed = tasks.filter((task) => !isOver(task) && task.NodeID !== undefined)
+    if (placed.length === 0) return false
+    // Swarm goes on believing for a day that a dead node runs what it ran.
+    const nodes = await api.swarmNodes(signal)
+    const dead = new Set(nodes.filter(({ Status }) => Status.State === 'down').map(({ ID }) => ID))
+    return placed.some(({ NodeID }) => !dead.has(NodeID ?? ''))
   }
 }
 

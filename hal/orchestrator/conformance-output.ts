@@ -59,6 +59,19 @@ export function outputConformance(exam: () => OrchestratorExam): void {
       expect(new Set(followed.map(({ at }) => at)).size).toBe(3)
     })
 
+    test('end, when followed, with the task', async () => {
+      const { port, image } = exam()
+      const spec = examTask(image)
+      await port.ensureTask(spec, anyTime())
+      await untilTask(port, spec.uid, 'runs', ({ state }) => state === 'running')
+      const followed: string[] = []
+      for await (const { text } of port.logs({ uid: spec.uid, follow: true, tail: 9 }, anyTime())) {
+        followed.push(text)
+        await port.removeTask({ uid: spec.uid }, anyTime())
+      }
+      expect(followed).toEqual(['serving hello'])
+    })
+
     test('of an unknown task are refused', async () => {
       await expect(readLogs(exam().port, { uid: newUid() })).rejects.toMatchObject({
         code: 'NotFound',
