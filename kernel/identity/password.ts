@@ -24,15 +24,21 @@ export async function verifyPassword(password: string, hash: string): Promise<bo
   const parts = PHC.exec(hash)?.groups
   if (parts === undefined) return false
   const expected = Buffer.from(parts['tag'] ?? '', 'base64')
-  const tag = await derive('argon2id', {
-    message: password,
-    nonce: Buffer.from(parts['salt'] ?? '', 'base64'),
-    tagLength: expected.length,
-    memory: Number(parts['memory']),
-    passes: Number(parts['passes']),
-    parallelism: Number(parts['parallelism']),
-  })
-  return timingSafeEqual(tag, expected)
+  try {
+    const tag = await derive('argon2id', {
+      message: password,
+      nonce: Buffer.from(parts['salt'] ?? '', 'base64'),
+      tagLength: expected.length,
+      memory: Number(parts['memory']),
+      passes: Number(parts['passes']),
+      parallelism: Number(parts['parallelism']),
+    })
+    return timingSafeEqual(tag, expected)
+  } catch (thrown) {
+    // Numbers that no hash can have been made with.
+    if (thrown instanceof RangeError) return false
+    throw thrown
+  }
 }
 
 function unpadded(bytes: Buffer): string {
