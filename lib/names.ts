@@ -11,11 +11,12 @@ export function isHostName(text: string): boolean {
   return name.length <= 253 && name.split('.').every((label) => isDnsLabel(label))
 }
 
-/** The nearest DNS label to any text, or undefined when nothing usable is left. */
+/** The nearest DNS label to any text (`Crème` gives `creme`), or undefined when nothing usable is left. */
 export function toDnsLabel(text: string): string | undefined {
   const label = text
     .normalize('NFKD')
     .toLowerCase()
+    .replaceAll(/\p{M}+/gu, '')
     .replaceAll(/[^a-z0-9-]+/g, '-')
     .slice(0, 63)
     .replaceAll(/^-+|-+$/g, '')

@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process'
+import { existsSync } from 'node:fs'
 import { PolisError } from './error.ts'
 
 export interface RunOptions {
@@ -17,7 +18,8 @@ const MAX_OUTPUT_BYTES = 16 * 1024 * 1024
 
 /**
  * Runs a program with an argument list (never through a shell) to its end.
- * Throws Unavailable when it is not installed, Internal with its last words when it exits non-zero.
+ * Throws Unavailable when it is not installed, NotFound when `cwd` is not there, Internal with its last words when it
+ * exits non-zero.
  */
 export function run(
   program: string,
@@ -39,7 +41,7 @@ export function run(
         if (cause === null) resolve({ stdout, stderr })
         else if (signal.aborted) reject(signal.reason)
         else if (cause.code === 'ENOENT') {
-          reject(new PolisError('Unavailable', `${program} is not installed`, { cause }))
+          reject(notStarted(program, cwd, cause))
         } else {
           const words = `${stderr}${stdout}`.trim().split('\n').slice(-8).join('\n')
           reject(new PolisError('Internal', `${program} failed: ${words}`, { cause }))
@@ -49,4 +51,12 @@ export function run(
     child.stdin?.on('error', () => undefined) // a program that does not read its input is no failure
     child.stdin?.end(input ?? '')
   })
+}
+
+/** The system says ENOENT for either. */
+function notStarted(program: string, cwd: string | undefined, cause: unknown): PolisError {
+  if (cwd === undefined || existsSync(cwd))
+    return new PolisError('Unavailable', `${program} is not installed`, { cause })
+  const message = `${program} cannot run in ${cwd}: there is no such folder`
+  return new PolisError('NotFound', message, { path: cwd, cause })
 }
