@@ -66,6 +66,27 @@ export function watchConformance(sit: () => Sitting): void {
       expect(await take(store.watch({ prefix: 'w/', from: 0 }, signal), two)).toEqual(expected)
     })
 
+    it('misses no change when others that do not concern it follow at once', async () => {
+      const { store, signal } = sit()
+      const rounds = 50
+      const watching = take(
+        store.watch({ prefix: 'w/' }, signal),
+        (taken) => taken.length === rounds,
+      )
+      for (let round = 0; round < rounds; round += 1) {
+        // The watcher has been woken by the first, but has not run yet, when the others are published.
+        await Promise.all([
+          write(store, 'w/a', round),
+          write(store, 'other/a', round),
+          write(store, 'other/b', round),
+        ])
+      }
+      const values = (await watching).flatMap(({ changes }) =>
+        changes.map((change) => (change.type === 'put' ? change.entry.value : undefined)),
+      )
+      expect(values).toEqual(Array.from({ length: rounds }, (_, round) => round))
+    })
+
     it('starts, without a revision, from the moment it was asked for', async () => {
       const { store, signal } = sit()
       await write(store, 'a', 1)

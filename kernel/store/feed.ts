@@ -66,8 +66,13 @@ export class Feed<T> {
     }
     this.#trim()
     for (const follower of this.#waiting) {
-      if (items.some(follower.matches)) follower.wake()
-      else follower.after = this.#head
+      if (items.some(follower.matches)) {
+        // Out of the list at once: it runs later, and what comes until then must not move it past these items.
+        this.#waiting.delete(follower)
+        follower.wake()
+      } else {
+        follower.after = this.#head
+      }
     }
   }
 
