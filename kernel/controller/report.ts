@@ -4,12 +4,16 @@ import { type Condition, withCondition } from '@polis/resources/object'
 import type { PolisObject } from '@polis/resources/registry'
 import type { ObjectChange } from '../objects/change.ts'
 
-/** A status change that says whether the newest spec holds; undefined when the object says so already. */
+/**
+ * A status change that says whether a spec holds; undefined when the object says so already. `generation` is that of
+ * the object that was looked at: a spec that came meanwhile has not been.
+ */
 export function readiness<Target extends PolisObject>(
   before: Target,
   ready: Omit<Condition, 'since' | 'type'>,
   clock: Clock,
   extra: Partial<Target['status']> = {},
+  generation: number = before.metadata.generation,
 ): ObjectChange | undefined {
   const conditions = withCondition(
     before.status.conditions,
@@ -19,7 +23,7 @@ export function readiness<Target extends PolisObject>(
   return statusChange(before, {
     ...before.status,
     ...extra,
-    observedGeneration: before.metadata.generation,
+    observedGeneration: generation,
     conditions,
   })
 }

@@ -62,17 +62,19 @@ export class DatabaseReconciler implements Reconciler {
       },
       signal,
     )
-    const change = readiness(
-      cache.get('Database', uid),
-      {
-        status: 'True',
-        reason: isOpen ? 'Open' : 'InBin',
-        message: isOpen ? '' : 'closed, waiting in the bin',
-      },
-      clock,
-      { sizeBytes: observed.sizeBytes },
+    await writer.amend('Database', uid, (current) =>
+      readiness(
+        current,
+        {
+          status: 'True',
+          reason: isOpen ? 'Open' : 'InBin',
+          message: isOpen ? '' : 'closed, waiting in the bin',
+        },
+        clock,
+        { sizeBytes: observed.sizeBytes },
+        metadata.generation,
+      ),
     )
-    if (change !== undefined) await writer.commit([change])
     return { kind: 'requeue', afterMs: RESYNC_MS }
   }
 

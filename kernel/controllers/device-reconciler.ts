@@ -3,7 +3,6 @@ import type { Device } from '@polis/resources/device'
 import type { Reconciler, Result } from '../controller/controller.ts'
 import { isIntentNews } from '../controller/news.ts'
 import { failure, readiness, statusChange } from '../controller/report.ts'
-import type { ObjectChange } from '../objects/change.ts'
 import type { ObjectEvent } from '../objects/object-cache.ts'
 import type { ReconcilerDeps } from './deps.ts'
 import { portOf } from './device-port.ts'
@@ -52,25 +51,26 @@ export class DeviceReconciler implements Reconciler {
       return { kind: 'settled' }
     }
     const observed = await port.ensureDevice({}, signal)
-    const current = cache.get('Device', uid)
-    const change = readiness(
-      current,
-      {
-        status: observed.isReady ? 'True' : 'False',
-        reason: observed.isReady ? 'Running' : 'NotReady',
-        message: observed.message,
-        ...(observed.remedy === undefined ? {} : { remedy: observed.remedy }),
-      },
-      clock,
-      {
-        facts: observed.facts,
-        ...(observed.engineVersion === undefined ? {} : { engineVersion: observed.engineVersion }),
-      },
+    await writer.amend('Device', uid, (current) =>
+      readiness(
+        current,
+        {
+          status: observed.isReady ? 'True' : 'False',
+          reason: observed.isReady ? 'Running' : 'NotReady',
+          message: observed.message,
+          ...(observed.remedy === undefined ? {} : { remedy: observed.remedy }),
+        },
+        clock,
+        {
+          facts: observed.facts,
+          ...(observed.engineVersion === undefined
+            ? {}
+            : { engineVersion: observed.engineVersion }),
+        },
+        device.metadata.generation,
+      ),
     )
-    await writer.commit([
-      ...(change === undefined ? [] : [change]),
-      ...this.#nodeChanges(current, observed.facts),
-    ])
+    if (device.spec.class === 'orchestrator') await this.#tellNode(device, observed.facts)
     return { kind: 'requeue', afterMs: observed.isReady ? RESYNC_MS : NOT_READY_RETRY_MS }
   }
 
@@ -82,15 +82,16 @@ export class DeviceReconciler implements Reconciler {
   }
 
   /** What the orchestrator knows of its node, the edge and the tasks of that node need. */
-  #nodeChanges(device: Device, facts: Readonly<Record<string, string>>): readonly ObjectChange[] {
-    const node = this.#deps.cache.find('Node', device.spec.nodeUid)
-    if (device.spec.class !== 'orchestrator' || node === undefined) return []
-    const change = statusChange(node, {
-      ...node.status,
-      ...(facts['engineNode'] === undefined ? {} : { engineNode: facts['engineNode'] }),
-      ...(facts['gatewayAddress'] === undefined ? {} : { gatewayAddress: facts['gatewayAddress'] }),
-    })
-    return change === undefined ? [] : [change]
+  async #tellNode({ spec }: Device, facts: Readonly<Record<string, string>>): Promise<void> {
+    const engineNode = facts['engineNode']
+    const gatewayAddress = facts['gatewayAddress']
+    await this.#deps.writer.amend('Node', spec.nodeUid, (node) =>
+      statusChange(node, {
+        ...node.status,
+        ...(engineNode === undefined ? {} : { engineNode }),
+        ...(gatewayAddress === undefined ? {} : { gatewayAddress }),
+      }),
+    )
   }
 }
 

@@ -1,13 +1,13 @@
 import { ApplicationModel } from '@polis/compose/model'
 import { type PolisError, toPolisError } from '@polis/lib/error'
 import type { Instance } from '@polis/resources/instance'
-import { isReady } from '@polis/resources/object'
+import { type Condition, findCondition, isReady } from '@polis/resources/object'
 import type { PolisObject } from '@polis/resources/registry'
 import type { Revision } from '@polis/resources/revision'
 import type { Reconciler, Result } from '../controller/controller.ts'
 import { failure, readiness } from '../controller/report.ts'
 import type { ObjectChange } from '../objects/change.ts'
-import type { ObjectEvent } from '../objects/object-cache.ts'
+import type { ObjectEvent, ObjectReader } from '../objects/object-cache.ts'
 import { commitInOrder } from '../planner/commit-in-order.ts'
 import { Expansion } from '../planner/expansion.ts'
 import { findImages, imagesOf } from '../planner/images.ts'
@@ -73,7 +73,7 @@ export class InstanceReconciler implements Reconciler {
     await this.#wantImages(instance, revision)
     const missing = this.#missingImage(instance, revision)
     if (missing === undefined) await this.#expand(instance, revision)
-    await this.#writeStatus(uid, missing)
+    await this.#writeStatus(instance, missing)
     await this.#forgetOldRevisions(uid)
     return { kind: 'settled' }
   }
@@ -115,42 +115,14 @@ export class InstanceReconciler implements Reconciler {
     await commitInOrder(writer, changes)
   }
 
-  async #writeStatus(uid: string, missing: PolisObject<'Image'> | undefined): Promise<void> {
+  async #writeStatus(instance: Instance, missing: PolisObject<'Image'> | undefined): Promise<void> {
     const { cache, writer, clock } = this.#deps
-    await writer.amend('Instance', uid, (instance) => {
-      if (missing !== undefined) {
-        const message = missing.status.conditions.find(({ type }) => type === 'Ready')?.message
-        return readiness(
-          instance,
-          isFinal(missing)
-            ? { status: 'False', reason: 'ImageFailed', message: message ?? '' }
-            : {
-                status: 'False',
-                reason: 'ImagePending',
-                message: `waiting for image ${missing.metadata.name}`,
-              },
-          clock,
-        )
-      }
-      const parts = [...cache.ownedBy('Service', uid), ...cache.ownedBy('Attachment', uid)]
-      const unready = parts.find((part) => !isReady(part))
-      const condition = unready?.status.conditions.find(({ type }) => type === 'Ready')
-      if (unready === undefined) {
-        const ready = { status: 'True' as const, reason: 'Converged', message: '' }
-        return readiness(instance, ready, clock, {
-          convergedRevisionUid: instance.spec.revisionUid,
-        })
-      }
-      return readiness(
-        instance,
-        {
-          status: 'False',
-          reason: condition?.reason === ROLLOUT_FAILED ? ROLLOUT_FAILED : 'Converging',
-          message: `${unready.metadata.name}: ${condition?.message ?? 'not looked at yet'}`,
-        },
-        clock,
-      )
-    })
+    const { uid, generation } = instance.metadata
+    const ready = missing === undefined ? convergence(cache, uid) : imageState(missing)
+    const extra = ready.status === 'True' ? { convergedRevisionUid: instance.spec.revisionUid } : {}
+    await writer.amend('Instance', uid, (current) =>
+      readiness(current, ready, clock, extra, generation),
+    )
   }
 
   /** Services first, since they hold the rest; then what held data goes to the bin and the instance goes. */
@@ -243,6 +215,31 @@ export class InstanceReconciler implements Reconciler {
       writer,
       unused.map((before) => ({ type: 'requestDeletion', before })),
     )
+  }
+}
+
+type Readiness = Omit<Condition, 'type' | 'since'>
+
+function imageState(missing: PolisObject<'Image'>): Readiness {
+  const message = findCondition(missing.status, 'Ready')?.message ?? ''
+  return isFinal(missing)
+    ? { status: 'False', reason: 'ImageFailed', message }
+    : {
+        status: 'False',
+        reason: 'ImagePending',
+        message: `waiting for image ${missing.metadata.name}`,
+      }
+}
+
+function convergence(reader: ObjectReader, uid: string): Readiness {
+  const parts = [...reader.ownedBy('Service', uid), ...reader.ownedBy('Attachment', uid)]
+  const unready = parts.find((part) => !isReady(part))
+  if (unready === undefined) return { status: 'True', reason: 'Converged', message: '' }
+  const condition = findCondition(unready.status, 'Ready')
+  return {
+    status: 'False',
+    reason: condition?.reason === ROLLOUT_FAILED ? ROLLOUT_FAILED : 'Converging',
+    message: `${unready.metadata.name}: ${condition?.message ?? 'not looked at yet'}`,
   }
 }
 

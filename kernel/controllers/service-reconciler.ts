@@ -69,23 +69,22 @@ export class ServiceReconciler implements Reconciler {
     { isConverged, failure }: RolloutDecision,
   ): Promise<void> {
     const { cache, writer, clock } = this.#deps
-    const service = cache.find('Service', metadata.uid)
-    if (service === undefined) return
-    const running = cache
-      .ownedBy('Task', metadata.uid)
-      .filter((task) => task.status.state === 'running')
+    const tasks = cache.ownedBy('Task', metadata.uid)
+    const running = tasks.filter((task) => task.status.state === 'running')
     const updated = running.filter((task) => task.spec.templateHash === templateHash)
-    const change = readiness(
-      service,
-      {
-        status: isConverged ? 'True' : 'False',
-        reason: isConverged ? 'Converged' : failure === undefined ? 'RollingOut' : ROLLOUT_FAILED,
-        message: isConverged ? '' : (failure ?? waitingFor(cache.ownedBy('Task', metadata.uid))),
-      },
-      clock,
-      { runningReplicas: running.length, updatedReplicas: updated.length },
+    await writer.amend('Service', metadata.uid, (service) =>
+      readiness(
+        service,
+        {
+          status: isConverged ? 'True' : 'False',
+          reason: isConverged ? 'Converged' : failure === undefined ? 'RollingOut' : ROLLOUT_FAILED,
+          message: isConverged ? '' : (failure ?? waitingFor(tasks)),
+        },
+        clock,
+        { runningReplicas: running.length, updatedReplicas: updated.length },
+        metadata.generation,
+      ),
     )
-    if (change !== undefined) await writer.commit([change])
   }
 }
 

@@ -54,8 +54,9 @@ export class VolumeReconciler implements Reconciler {
       spec.binnedAt === undefined
         ? { status: 'True' as const, reason: 'Provisioned', message: '' }
         : { status: 'True' as const, reason: 'InBin', message: 'waiting in the bin' }
-    const change = readiness(cache.get('Volume', uid), ready, clock, { path: observed.path })
-    if (change !== undefined) await writer.commit([change])
+    await writer.amend('Volume', uid, (current) =>
+      readiness(current, ready, clock, { path: observed.path }, metadata.generation),
+    )
     return { kind: 'settled' }
   }
 

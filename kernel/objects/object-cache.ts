@@ -45,6 +45,7 @@ export class ObjectCache implements ObjectReader {
   readonly #listeners = new Set<ObjectListener>()
   readonly #waiters = new Set<{ readonly revision: number; readonly wake: () => void }>()
   #revision = 0
+  #hasEnded = false
 
   constructor(store: Store) {
     this.#store = store
@@ -71,6 +72,18 @@ export class ObjectCache implements ObjectReader {
 
   /** Follows the store until the signal aborts. Rejects when the store closes. */
   async follow(signal: AbortSignal): Promise<void> {
+    this.#hasEnded = false
+    try {
+      await this.#followUntil(signal)
+    } finally {
+      // Whoever still waits would wait for ever.
+      this.#hasEnded = true
+      for (const waiter of this.#waiters) waiter.wake()
+      this.#waiters.clear()
+    }
+  }
+
+  async #followUntil(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       try {
         for await (const batch of this.#store.watch(
@@ -98,9 +111,9 @@ export class ObjectCache implements ObjectReader {
     }
   }
 
-  /** Resolves when everything up to `revision` has been seen: read your own writes. */
+  /** Resolves when everything up to `revision` has been seen (read your own writes), or nothing more will be. */
   async caughtUp(revision: number): Promise<void> {
-    if (this.#revision >= revision) return
+    if (this.#revision >= revision || this.#hasEnded) return
     await new Promise<void>((wake) => this.#waiters.add({ revision, wake }))
   }
 

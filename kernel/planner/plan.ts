@@ -130,6 +130,7 @@ export function portsNamedBy(
     const { model } = readCompose({
       files: request.files,
       environment: request.variables,
+      projectName: request.application,
       allowBindRoots: [],
     })
     return model.services.flatMap(({ ports }) =>

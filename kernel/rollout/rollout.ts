@@ -48,7 +48,7 @@ export function decideRollout(input: RolloutInput): RolloutDecision {
   const isUpdating = staying.some((task) => !isNew(task) && task.spec.slot <= replicas)
   const isTrying = staying.some((task) => isNew(task) && !isServing(task))
   let mayUpdate = !isTrying
-  let isConverged = staying.every(({ spec }) => spec.slot <= replicas)
+  let isConverged = tasks.every(({ spec }) => spec.slot <= replicas)
 
   for (const slot of slots) {
     const inSlot = tasks.filter((task) => task.spec.slot === slot)
