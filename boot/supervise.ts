@@ -1,0 +1,4 @@
+import { supervise } from './commands/supervise.ts'
+
+await supervise(process.env)
+process.exit(0)
