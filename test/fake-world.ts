@@ -17,6 +17,7 @@ import { PolisError } from '@polis/lib/error'
 import { type Logger, silentLogger } from '@polis/lib/logger'
 import { newUid } from '@polis/lib/uid'
 import { createHash } from 'node:crypto'
+import type { CrashPoint } from './crash-point.ts'
 import { systemClock } from './driver-host.ts'
 
 const MANIFESTS: readonly DriverManifest[] = [
@@ -58,8 +59,8 @@ export class FakeWorld implements AsyncDisposable {
   #stopping = new AbortController()
   #running: Promise<void> = Promise.resolve()
 
-  constructor() {
-    this.kernel = this.#newKernel()
+  constructor(crash?: CrashPoint) {
+    this.kernel = this.#newKernel(crash)
   }
 
   /** A world with one node connected and all its standard devices asked for. */
@@ -73,8 +74,10 @@ export class FakeWorld implements AsyncDisposable {
   async start(): Promise<void> {
     this.#stopping = new AbortController()
     this.#running = this.kernel.run(this.#stopping.signal)
-    this.#running.catch(() => undefined) // told by stop()
-    while (!this.kernel.isReady()) await systemClock.sleep(1, AbortSignal.timeout(5_000))
+    const ready = async (): Promise<void> => {
+      while (!this.kernel.isReady()) await systemClock.sleep(1, AbortSignal.timeout(5_000))
+    }
+    await Promise.race([ready(), this.#running])
     const [node] = this.kernel.reader(root).list('Node')
     const uid = node?.metadata.uid ?? (await this.kernel.nodes.enrolled('node-1'))
     await this.kernel.nodes.connected(uid, MANIFESTS)
@@ -83,13 +86,13 @@ export class FakeWorld implements AsyncDisposable {
   /** Ends the kernel as a stop of its process would; the world goes on. */
   async stop(): Promise<void> {
     this.#stopping.abort()
-    await this.#running
+    await Promise.allSettled([this.#running])
   }
 
   /** A new kernel on the same store, as a restarted process. */
-  async restart(): Promise<void> {
+  async restart(crash?: CrashPoint): Promise<void> {
     await this.stop()
-    this.kernel = this.#newKernel()
+    this.kernel = this.#newKernel(crash)
     await this.start()
   }
 
@@ -99,13 +102,14 @@ export class FakeWorld implements AsyncDisposable {
     await this.journal.close()
   }
 
-  #newKernel(): PolisKernel {
+  #newKernel(crash: CrashPoint | undefined): PolisKernel {
+    const devices = this.#devices()
     return new PolisKernel({
       installationUid: this.installationUid,
-      store: this.store,
-      journal: this.journal,
+      store: crash?.store(this.store) ?? this.store,
+      journal: crash?.journal(this.journal) ?? this.journal,
       blobs: this.blobs,
-      devices: this.#devices(),
+      devices: crash?.devices(devices) ?? devices,
       clock: systemClock,
       logger: process.env['POLIS_TEST_LOG'] === undefined ? silentLogger : consoleLogger,
       random: () => 0.5,

@@ -150,14 +150,17 @@ export class TaskReconciler implements Reconciler {
     return { kind: 'settled' }
   }
 
+  /** What only this reconciler knows. State belongs to the observer from the moment the engine has spoken of the task. */
   async #write({ metadata }: Task, part: Partial<Task['status']>): Promise<void> {
-    await this.#deps.writer.amend('Task', metadata.uid, (task) =>
-      statusChange(task, {
+    await this.#deps.writer.amend('Task', metadata.uid, (task) => {
+      const { state: _state, message: _message, ...rest } = part
+      const isUnseen = task.status.state === 'waiting' || task.status.state === 'lost'
+      return statusChange(task, {
         ...task.status,
-        ...part,
+        ...(isUnseen ? part : rest),
         observedGeneration: task.metadata.generation,
-      }),
-    )
+      })
+    })
   }
 }
 
