@@ -96,7 +96,7 @@ async function deployThroughCrash(at: number, when: 'before' | 'after'): Promise
     'Volume',
     'Domain',
   ] as const) {
-    expect(reader.list(kind), kind).toHaveLength(1)
+    expect({ [kind]: reader.list(kind).length }).toEqual({ [kind]: 1 })
   }
   expect(world.engine.observed()).toHaveLength(1)
   expect(world.engine.observed()[0]).toMatchObject({ state: 'running', restarts: 0 })
