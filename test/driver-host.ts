@@ -1,19 +1,13 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
 import type { DeviceCertificate, DriverHost } from '@polis/hal/driver'
-import type { Clock } from '@polis/lib/clock'
 import { PolisError } from '@polis/lib/error'
 import { silentLogger } from '@polis/lib/logger'
+import { systemClock } from '@polis/lib/system-clock'
 import { newUid } from '@polis/lib/uid'
 
-/** The machine's own time. */
-export const systemClock: Clock = {
-  now: () => new Date(),
-  monotonicMs: () => performance.now(),
-  sleep: (delayMs, signal) => sleep(delayMs, undefined, { signal }),
-}
+export { systemClock }
 
 export interface TestDriverHost extends DriverHost, AsyncDisposable {
   /** Makes `openBlob(digest)` answer with these bytes. */

@@ -154,8 +154,11 @@ async function initSwarm(deps: DeviceDeps, signal: AbortSignal): Promise<void> {
 
 /** What only a person can mend is the device's state, not a failed call. */
 function refused(error: unknown, engineVersion: string): ObservedDevice {
-  if (!(error instanceof PolisError) || error.code !== 'FailedPrecondition') throw error
-  const { message, hint } = error
+  if (!(error instanceof PolisError)) throw error
+  const { message } = error
+  const isProgramMissing = message.endsWith(' is not installed')
+  if (error.code !== 'FailedPrecondition' && !isProgramMissing) throw error
+  const hint = isProgramMissing ? 'install the packages iproute2 and nftables' : error.hint
   const remedy = hint === undefined ? {} : { remedy: hint }
   return { isReady: false, engineVersion, message, ...remedy, facts: {} }
 }

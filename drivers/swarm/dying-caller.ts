@@ -1,10 +1,10 @@
 // Calls ensureTask in a process of its own, for the exam that kills it on the way: input by stdin, no answer.
 import { text } from 'node:stream/consumers'
-import { setTimeout as sleep } from 'node:timers/promises'
 import type { DriverHost } from '@polis/hal/driver'
 import { TaskSpec } from '@polis/hal/orchestrator'
 import { PolisError } from '@polis/lib/error'
 import { silentLogger } from '@polis/lib/logger'
+import { systemClock } from '@polis/lib/system-clock'
 import { z } from 'zod'
 import { swarmDriver } from './driver.ts'
 
@@ -25,11 +25,7 @@ function toHost(installationUid: string): DriverHost {
     nodeName: '',
     dataDir: '',
     runDir: '',
-    clock: {
-      now: () => new Date(),
-      monotonicMs: () => performance.now(),
-      sleep: (delayMs, signal) => sleep(delayMs, undefined, { signal }),
-    },
+    clock: systemClock,
     logger: silentLogger,
     openBlob: unused,
     issueCertificate: unused,

@@ -98,7 +98,7 @@ export const ObservedTask = z.object({
   address: z.string().optional(),
   engineNode: z.string().optional(),
   exitCode: z.number().int().optional(),
-  /** How many times the engine started it anew after a failure. */
+  /** How many times the engine started it anew after it had ended; at least, where the engine forgets. */
   restarts: z.number().int().nonnegative(),
 })
 export type ObservedTask = z.infer<typeof ObservedTask>
@@ -162,7 +162,11 @@ export interface OrchestratorPort extends DeviceLifecycle {
   /** Ends the task (its stop signal, its grace period, then kill) and returns when nothing of it runs any more. */
   removeTask(input: { uid: string }, signal: AbortSignal): Promise<Nothing>
   listTasks(input: Nothing, signal: AbortSignal): Promise<{ tasks: ObservedTask[] }>
-  /** Ends with Unavailable when the engine goes away; whoever watches calls again and gets a snapshot first. */
+  /**
+   * What becomes of tasks, as soon as the engine or the node knows. A container's end is told at once, and its last
+   * lines in a further change. While the engine is away the stream goes on as long as it can still tell of ends, and
+   * tells what changed when the engine is back; else it ends with Unavailable: whoever watches calls again.
+   */
   watchTasks(input: Nothing, signal: AbortSignal): AsyncIterable<TaskChange>
 
   /**

@@ -2,6 +2,7 @@ import { newUid } from '@polis/lib/uid'
 import { until } from '@polis/lib/until'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import type { ObservedTask, OrchestratorPort, TaskSpec } from './class.ts'
+import { insideConformance } from './conformance-inside.ts'
 import { outputConformance } from './conformance-output.ts'
 import { anyTime, examTask, PATIENCE_MS, untilTask } from './exam-task.ts'
 import { type OrchestratorExam, Watch } from './exam.ts'
@@ -156,6 +157,20 @@ export function orchestratorConformance(open: () => Promise<OrchestratorExam>): 
         await expect(exam.fetch(address ?? '')).rejects.toThrow(/./)
       })
 
+      test('a removal that was cut short is finished by the next', async () => {
+        const spec = task({ command: ['/bin/stubborn'], stopGracePeriodMs: 3000 })
+        await port.ensureTask(spec, anyTime())
+        const { address } = await untilTask(port, spec.uid, 'runs', isRunning)
+        const hurry = AbortSignal.timeout(500)
+        const cut = port.removeTask({ uid: spec.uid }, hurry)
+        await expect(cut).rejects.toMatchObject({ name: 'TimeoutError' })
+        const startedAtMs = performance.now()
+        await exam.reopen().removeTask({ uid: spec.uid }, anyTime())
+        expect(performance.now() - startedAtMs).toBeGreaterThan(1000)
+        expect(await listUids()).toEqual([])
+        await expect(exam.fetch(address ?? '')).rejects.toThrow(/./)
+      })
+
       test('one that crashes is started again and says why it ended', async () => {
         const spec = task({ command: ['/bin/crash'] })
         await using watch = await Watch.begin(port)
@@ -214,46 +229,7 @@ export function orchestratorConformance(open: () => Promise<OrchestratorExam>): 
       })
     })
 
-    describe('mounts', () => {
-      test('a task waits for its folder, and sees what is mounted below it later', async () => {
-        const source = exam.newFolder()
-        const mount = { source, target: '/polis', readOnly: true, propagation: 'rslave' } as const
-        const spec = task({ mounts: [mount] })
-        await port.ensureTask(spec, anyTime())
-        await untilTask(port, spec.uid, 'lacks its folder', ({ state, message }) => {
-          return state === 'pending' && message.includes(source)
-        })
-        await exam.makeFolder(source)
-        const before = await untilTask(port, spec.uid, 'runs', isRunning)
-        await exam.mountFile(`${source}/late`, 'note', 'here I am')
-        const note = await until(() => exam.readInside(spec.uid, '/polis/late/note'), {
-          deadlineMs: PATIENCE_MS,
-          what: 'the mount is visible inside',
-        })
-        expect(note).toBe('here I am')
-        const after = await untilTask(port, spec.uid, 'runs', isRunning)
-        expect(after.incarnation).toBe(before.incarnation)
-      })
-    })
-
-    describe('names', () => {
-      test('tasks of one network find each other by alias, others do not', async () => {
-        const [one, other] = [newUid(), newUid()]
-        for (const uid of [one, other]) await port.ensureNetwork({ uid, label: uid }, anyTime())
-        const web = task({ networks: [{ uid: one, aliases: ['web', 'www'] }] })
-        const asker = task({ networks: [{ uid: one, aliases: ['asker'] }] })
-        const stranger = task({ networks: [{ uid: other, aliases: ['stranger'] }] })
-        for (const spec of [web, asker, stranger]) await port.ensureTask(spec, anyTime())
-        for (const { uid } of [web, asker, stranger]) await untilTask(port, uid, 'runs', isRunning)
-        for (const name of ['web', 'www']) {
-          const found = async (): Promise<boolean> =>
-            (await exam.lookUp(asker.uid, name)).length === 1
-          await until(found, { deadlineMs: PATIENCE_MS, what: `the neighbour finds ${name}` })
-        }
-        expect(await exam.lookUp(stranger.uid, 'web')).toEqual([])
-        expect(await exam.lookUp(asker.uid, 'stranger')).toEqual([])
-      })
-    })
+    insideConformance(() => exam)
 
     describe('watch', () => {
       test('begins with a snapshot, then tells changes, then gone', async () => {

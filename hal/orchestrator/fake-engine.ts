@@ -132,23 +132,12 @@ export class FakeEngine {
     this.#start(task)
   }
 
-  async remove(uid: string): Promise<void> {
+  /** Ends the task; goes on when whoever asked no longer waits. */
+  remove(uid: string): Promise<void> {
     const task = this.#tasks.get(uid)
-    if (task === undefined) return
-    task.removal.abort()
-    const { image, stopGracePeriodMs } = task.spec
-    const found = this.findImage(image)
-    if (task.hasContainer && found !== undefined && task.programOf(found).ignoresStop === true) {
-      await this.#options.clock.sleep(stopGracePeriodMs, new AbortController().signal)
-    }
-    if (this.#tasks.get(uid) !== task) return
-    if (task.hasContainer) {
-      task.exit(137, 'removed')
-      this.#publish(task)
-    }
-    this.#tasks.delete(uid)
-    for (const channel of this.#watchers) channel.push({ type: 'gone', uid })
-    for (const [channel, followed] of this.#followers) if (followed === uid) channel.end()
+    if (task === undefined) return Promise.resolve()
+    task.removed ??= this.#remove(task)
+    return task.removed
   }
 
   observed(): ObservedTask[] {
@@ -190,6 +179,22 @@ export class FakeEngine {
   }
 
   // ---- how it works
+
+  async #remove(task: FakeTask): Promise<void> {
+    const { uid, image, stopGracePeriodMs } = task.spec
+    task.removal.abort()
+    const found = this.findImage(image)
+    if (task.hasContainer && found !== undefined && task.programOf(found).ignoresStop === true) {
+      await this.#options.clock.sleep(stopGracePeriodMs, new AbortController().signal)
+    }
+    if (task.hasContainer) {
+      task.exit(137, 'removed')
+      this.#publish(task)
+    }
+    this.#tasks.delete(uid)
+    for (const channel of this.#watchers) channel.push({ type: 'gone', uid })
+    for (const [channel, followed] of this.#followers) if (followed === uid) channel.end()
+  }
 
   #task(uid: string): FakeTask {
     const task = this.#tasks.get(uid)

@@ -41,6 +41,8 @@ export class FakeTask {
   readonly spec: TaskSpec
   /** Ends waits for a restart when the task is removed. */
   readonly removal = new AbortController()
+  /** Settles when the engine has ended what it was told to remove. */
+  removed: Promise<void> | undefined
   readonly lines: LogLine[] = []
   observed: ObservedTask
   readonly #clock: Clock

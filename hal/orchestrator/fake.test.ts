@@ -1,6 +1,5 @@
-import { setTimeout as sleep } from 'node:timers/promises'
-import type { Clock } from '@polis/lib/clock'
 import { PolisError } from '@polis/lib/error'
+import { systemClock } from '@polis/lib/system-clock'
 import { TestClock } from '@polis/lib/test-clock'
 import { newUid } from '@polis/lib/uid'
 import { describe, expect, test } from 'vitest'
@@ -23,17 +22,11 @@ const IMAGE: FakeImage = {
   },
 }
 
-const realClock: Clock = {
-  now: () => new Date(),
-  monotonicMs: () => performance.now(),
-  sleep: (delayMs, signal) => sleep(delayMs, undefined, { signal }),
-}
-
 const ALWAYS = new AbortController().signal
 
 class FakeExam implements OrchestratorExam {
   readonly #engine = new FakeEngine({
-    clock: realClock,
+    clock: systemClock,
     images: [IMAGE],
     restartDelayMs: 50,
     passesHealthCheck: ({ healthCheck }) => healthCheck?.test.at(-1) !== '/bin/false',

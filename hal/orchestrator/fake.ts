@@ -108,7 +108,7 @@ export class FakeOrchestrator implements OrchestratorPort {
 
   removeTask({ uid }: { uid: string }, signal: AbortSignal): Promise<Nothing> {
     return this.#call('removeTask', signal, async () => {
-      await this.engine.remove(uid)
+      await unlessAborted(this.engine.remove(uid), signal)
       return {}
     })
   }
@@ -170,4 +170,12 @@ export class FakeOrchestrator implements OrchestratorPort {
     if (lost !== undefined) throw lost
     return result
   }
+}
+
+/** What `work` gives, or the signal's reason as soon as that aborts; the work goes on. */
+function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    signal.addEventListener('abort', () => reject(signal.reason), { once: true })
+    work.then(resolve, reject)
+  })
 }
