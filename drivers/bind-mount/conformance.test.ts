@@ -1,28 +1,27 @@
 // The exam with tasks in real containers: what the engine makes of a bind is what counts.
+import { volumeHostContract } from '@polis/hal/volume-host'
 import { volumeHostConformance } from '@polis/hal/volume-host/conformance'
 import { newUid } from '@polis/lib/uid'
 import { until } from '@polis/lib/until'
+import { FarDevice } from '@polis/test/rig/far-device'
 import { loadStockImages } from '@polis/test/rig/images'
 import { useServer } from '@polis/test/rig/suite'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { FarDevice } from './far-device.ts'
 import { ShellTask } from './shell-task.ts'
 
 const signal = (): AbortSignal => AbortSignal.timeout(20_000)
 
 describe('with tasks in containers', () => {
   const server = useServer()
-  const base = '/var/lib/polis/exam'
-  const [dataDir, runDir, allowed] = [`${base}/data`, '/run/polis-exam', `${base}/allowed`]
-  const device = new FarDevice({
-    enterCommand: () => server.enterCommand,
-    dataDir,
-    runDir,
+  const allowed = '/var/lib/polis/allowed'
+  const device = new FarDevice(server, {
+    driver: 'bind-mount',
+    contract: volumeHostContract,
     parameters: { allowedRoots: [allowed] },
   })
 
   async function prepare(): Promise<void> {
-    await server.exec('mkdir', ['-p', dataDir, runDir, allowed])
+    await server.exec('mkdir', ['-p', allowed])
   }
 
   async function startContainer(sourcePath: string, isReadOnly = false): Promise<ShellTask> {
@@ -50,7 +49,7 @@ describe('with tasks in containers', () => {
       },
       forbiddenPaths: async () => {
         await server.exec('ln', ['-sfn', '/etc', `${allowed}/link`])
-        return ['/etc', '/', dataDir, `${allowed}/../data`, `${allowed}/link`, `${allowed}x`]
+        return ['/etc', '/', device.dataDir, `${allowed}/../data`, `${allowed}/link`, `${allowed}x`]
       },
       missingPath: `${allowed}/missing`,
       startTask: (sourcePath) => startContainer(sourcePath),

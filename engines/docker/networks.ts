@@ -1,0 +1,74 @@
+// Plain bridges: what device containers hang on. Overlays are Swarm's.
+import { PolisError } from '@polis/lib/error'
+import { z } from 'zod'
+import { dockerPath, type DockerClient } from './client.ts'
+
+const Inspected = z
+  .object({
+    Id: z.string(),
+    Driver: z.string(),
+    Labels: z.record(z.string(), z.string()).nullish(),
+  })
+  .transform((found) => ({ id: found.Id, driver: found.Driver, labels: found.Labels ?? {} }))
+
+export type Network = z.infer<typeof Inspected>
+
+const Created = z.object({ Id: z.string() })
+
+export async function findNetwork(
+  docker: DockerClient,
+  name: string,
+  signal: AbortSignal,
+): Promise<Network | undefined> {
+  try {
+    const path = dockerPath`/networks/${name}`
+    return await docker.request('GET', path, { schema: Inspected, signal })
+  } catch (error) {
+    if (error instanceof PolisError && error.code === 'NotFound') return undefined
+    throw error
+  }
+}
+
+/**
+ * Makes the bridge network `name`; safe to repeat. Its containers reach the outside and are reached from this node, but not
+ * from each other. One of that name without all labels of `owner` belongs to someone else: AlreadyExists.
+ */
+export async function ensureBridge(
+  docker: DockerClient,
+  name: string,
+  owner: Readonly<Record<string, string>>,
+  signal: AbortSignal,
+): Promise<void> {
+  const found = await findNetwork(docker, name, signal)
+  if (found === undefined) {
+    const json = {
+      Name: name,
+      CheckDuplicate: true,
+      Driver: 'bridge',
+      Labels: owner,
+      Options: { 'com.docker.network.bridge.enable_icc': 'false' },
+    }
+    try {
+      await docker.request('POST', '/networks/create', { json, schema: Created, signal })
+      return
+    } catch (error) {
+      if (!(error instanceof PolisError) || error.code !== 'AlreadyExists') throw error
+      return ensureBridge(docker, name, owner, signal)
+    }
+  }
+  if (Object.entries(owner).every(([label, value]) => found.labels[label] === value)) return
+  throw new PolisError('AlreadyExists', `network ${name} is someone else's`, { path: name })
+}
+
+/** Safe to repeat. FailedPrecondition while a container is on it. */
+export async function removeNetwork(
+  docker: DockerClient,
+  name: string,
+  signal: AbortSignal,
+): Promise<void> {
+  try {
+    await docker.send('DELETE', dockerPath`/networks/${name}`, { signal })
+  } catch (error) {
+    if (!(error instanceof PolisError) || error.code !== 'NotFound') throw error
+  }
+}
