@@ -31,23 +31,22 @@ export type Change =
 
 /**
  * In an order that never leaves a route without the endpoints it had or will have: servers come before the map leads
- * to them and go after. Backends that the worker does not have are left out; they come with its successor. Without
- * `pems` certificates stay as they are.
+ * to them and go after. Backends that the worker does not have are left out; they come with its successor.
  */
 export function decideChanges(
   observed: WorkerContents,
   wanted: EdgeContents,
   paths: ContentPaths,
-  pems?: ReadonlyMap<string, string>,
+  pems: ReadonlyMap<string, string>,
 ): readonly Change[] {
   return [
     ...addedServers(observed, wanted),
-    ...(pems === undefined ? [] : addedCertificates(observed, wanted, paths, pems)),
+    ...addedCertificates(observed, wanted, paths, pems),
     ...changedHosts(observed, wanted, paths),
     ...changedWildcards(observed, wanted, paths),
     ...changedAdmissions(observed, wanted, paths),
     ...removedServers(observed, wanted),
-    ...(pems === undefined ? [] : removedCertificates(observed, wanted, paths)),
+    ...removedCertificates(observed, wanted, paths),
   ]
 }
 
@@ -58,7 +57,7 @@ export function deletableServers(
 ): readonly Change[] {
   return servers
     .filter((server) => !isWanted(server, wanted))
-    .map(({ backend, name }) => change(`experimental-mode on; del server ${backend}/${name}`))
+    .map(({ backend, name }) => change(`del server ${backend}/${name}`))
 }
 
 function removedServers({ servers }: WorkerContents, wanted: EdgeContents): readonly Change[] {
@@ -82,7 +81,7 @@ function addedServers(observed: WorkerContents, wanted: EdgeContents): readonly 
         if (isInUse.get(id) === true) return []
         if (isInUse.get(id) === false) return [ready]
         const line = `${backend}/${serverLine(name, target)}`
-        return [change(`experimental-mode on; add server ${line}`), ready]
+        return [change(`add server ${line}`), ready]
       }),
     )
 }

@@ -18,6 +18,7 @@ import {
   hashOf,
   HTTP_FRONTEND,
   portBackend,
+  SUCCESSOR,
   type ServerTarget,
 } from './plan.ts'
 
@@ -55,13 +56,16 @@ interface Rest {
 const MARK = 'hdr x-polis-edge'
 const ERROR_STATUSES = [400, 401, 403, 405, 407, 408, 410, 413, 425, 429, 500, 501, 502, 504]
 const MAX_THREADS = 4
+const LATE_SOCKET = 'late.sock'
+const LATE_BIND_ID = 9000
 
 function render(input: EdgeFileInput, rest: Rest): string {
   const { shape } = input
   const sections = [
     globalSection(input, rest),
     httpDefaults(input.abilities),
-    httpFrontend(input.parameters, rest.folder),
+    httpFrontend(input, rest.folder),
+    successorBackend(input),
     ...shape.httpBackends.map((name) => httpBackend(name, rest)),
     tcpDefaults(),
     ...shape.ports.flatMap((bind) => portSections(bind, rest)),
@@ -124,7 +128,8 @@ function page(words: string): string {
   return `content-type "text/html; charset=utf-8" string '${html}'`
 }
 
-function httpFrontend(parameters: HaproxyParameters, folder: string): Section {
+function httpFrontend(input: EdgeFileInput, folder: string): Section {
+  const { parameters, layout, runsAs } = input
   const { httpAddress, httpPort, httpsPort } = parameters
   const bind = (port: number) => {
     const bound = `bind ${toHostPort(httpAddress, port)}`
@@ -133,29 +138,45 @@ function httpFrontend(parameters: HaproxyParameters, folder: string): Section {
   const certificates = join(folder, CERTIFICATES_FILE)
   const hosts = join(folder, HOSTS_FILE)
   const wildcards = join(folder, WILDCARDS_FILE)
+  const late = join(layout.jailDir, LATE_SOCKET)
+  const lateOwner = runsAs === undefined ? '' : ` user ${runsAs.user} group ${runsAs.group}`
   return [
     `frontend ${HTTP_FRONTEND}`,
     bind(httpPort),
     `${bind(httpsPort)} ssl crt-list ${certificates} strict-sni alpn h2,http/1.1`,
+    `bind unix@${late} id ${LATE_BIND_ID} accept-proxy mode 600${lateOwner}`,
+    `acl is_late so_id ${LATE_BIND_ID}`,
+    'acl is_leaving stopping',
+    // Asked nowhere: HAProxy lets only files be changed that something names, and there may be no gateway yet.
+    `acl is_admitted src,concat(_) -m str -f ${join(folder, ADMITTED_FILE)}`,
     'log stdout len 8192 format raw local0 info',
     `log-format '${HTTP_LOG}'`,
+    'http-request set-log-level silent if is_leaving',
     'http-request set-header X-Request-Id %[uuid()] unless { req.hdr(x-request-id) -m reg ^[A-Za-z0-9._:-]{1,128}$ }',
     'http-request set-var(txn.id) req.hdr(x-request-id)',
     'http-request set-var(txn.host) req.hdr(host),field(1,:),lower,regsub(\\.$,)',
     'http-request set-var(txn.path) path,bytes(0,1024),json(utf8s)',
     'http-request set-header X-Forwarded-For %[src]',
     'http-request set-header X-Forwarded-Host %[req.hdr(host)]',
-    'http-request set-header X-Forwarded-Proto http',
+    'http-request set-header X-Forwarded-Proto http unless is_late',
     'http-request set-header X-Forwarded-Proto https if { ssl_fc }',
-    // Not asked here: HAProxy lets only files be changed that something names, and there may be no gateway yet.
-    `acl is_admitted src,concat(_) -m str -f ${join(folder, ADMITTED_FILE)}`,
     `http-request set-var(txn.backend) var(txn.host),map_str(${hosts})`,
     `http-request set-var(txn.backend) var(txn.host),map_end(${wildcards}) unless { var(txn.backend) -m found }`,
-    `http-request return status 404 ${page('No site is served here under this name.')} ${MARK} no-route unless { var(txn.backend) -m found }`,
-    'http-response del-header x-polis-edge',
+    `http-request return status 404 ${page('No site is served here under this name.')} ${MARK} no-route unless is_leaving or { var(txn.backend) -m found }`,
+    'http-response del-header x-polis-edge unless is_leaving',
     'http-after-response set-header X-Request-Id %[var(txn.id)] if { var(txn.id) -m found }',
+    `use_backend ${SUCCESSOR} if is_leaving`,
     'use_backend %[var(txn.backend)]',
   ]
+}
+
+/**
+ * A worker that a reload replaced holds the table of that moment, and its commands no longer work on it. What still
+ * comes in on connections it has goes to the worker that is current, by a socket in the folder both are confined to.
+ */
+function successorBackend({ layout, runsAs }: EdgeFileInput): Section {
+  const late = runsAs === undefined ? join(layout.jailDir, LATE_SOCKET) : `/${LATE_SOCKET}`
+  return [`backend ${SUCCESSOR}`, `server ${SUCCESSOR} unix@${late} send-proxy-v2`]
 }
 
 // Numbers are bare, texts escaped by HAProxy; what comes from a client passes through json().

@@ -12,7 +12,7 @@ import { edgeFile, type EdgeFileInput, shapeHash } from './edge-file.ts'
 import { type EngineAbilities, findAbilities, findUnprivileged } from './engine.ts'
 import { fromFailedTest } from './errors.ts'
 import { CONFIG_FILE, type EdgeLayout } from './layout.ts'
-import { type Bind, findOwners, findTakenPorts } from './listeners.ts'
+import { type Bind, findOwners, findBindProblems } from './listeners.ts'
 import type { Master, RunningEdge } from './master.ts'
 import { type EdgePlan, type EdgeState, planEdge } from './plan.ts'
 import {
@@ -20,7 +20,6 @@ import {
   pathsOf,
   speakToOldWorker,
   speakToWorker,
-  syncOldWorker,
   syncWorker,
 } from './worker.ts'
 
@@ -58,13 +57,14 @@ export class Edge {
     this.#refuse(table)
     await mkdir(layout.jailDir, { recursive: true, mode: 0o755 })
     await rotateAccessLog(layout.accessLogPath)
+    await master.boundStartLog()
     const previous = await readState(layout)
-    const plan = planEdge(previous, table, parameters)
+    const running = await master.find(signal)
+    const plan = planEdge(previous, table, parameters, running?.shape === undefined)
     const input = await this.#inputOf(plan, signal)
     const shape = shapeHash(input)
-    const running = await master.find(signal)
     const isReshaped = running?.shape !== shape
-    if (isReshaped) await this.#refuseTakenPorts(table)
+    if (isReshaped) await this.#refuseBinds(table)
     if (isReshaped || hasNewCertificate(plan, planEdge(previous, previous.table, parameters))) {
       await this.#test(plan, input, signal)
     }
@@ -85,8 +85,8 @@ export class Edge {
   async remove(signal: AbortSignal): Promise<void> {
     const { layout, master } = this.#deps
     await master.stop(signal)
-    const { liveDir, candidateDir, jailDir, statePath, accessLogPath } = layout
-    const paths = [liveDir, candidateDir, jailDir, statePath, accessLogPath, `${accessLogPath}.1`]
+    const { liveDir, candidateDir, statePath, accessLogPath } = layout
+    const paths = [liveDir, candidateDir, statePath, accessLogPath, `${accessLogPath}.1`]
     await Promise.all(paths.map((path) => rm(path, { recursive: true, force: true })))
     await master.removeRunFiles()
   }
@@ -104,8 +104,8 @@ export class Edge {
     if (problems.length > 0) throw refusal(problems)
   }
 
-  async #refuseTakenPorts(table: EdgeTable): Promise<void> {
-    const problems = await findTakenPorts(table, this.#deps.parameters, this.#ownArgument)
+  async #refuseBinds(table: EdgeTable): Promise<void> {
+    const problems = await findBindProblems(table, this.#deps.parameters, this.#ownArgument)
     if (problems.length > 0) throw refusal(problems)
   }
 
@@ -179,8 +179,6 @@ export class Edge {
     if (!hasChanged && this.#hasEndedRevoked) return
     const { oldPids = [] } = (await master.find(signal)) ?? {}
     const old = oldPids.map((pid) => speakToOldWorker(layout, pid))
-    const paths = pathsOf(layout)
-    await Promise.all(old.map((speak) => syncOldWorker(speak, plan.contents, paths, signal)))
     const all = [speakToWorker(layout, shape), ...old]
     await Promise.all(all.map((speak) => endRevokedSessions(speak, plan.contents, signal)))
     this.#hasEndedRevoked = true

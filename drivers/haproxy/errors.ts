@@ -11,16 +11,12 @@ export function fromFailedTest(cause: unknown): PolisError {
   return new PolisError('InvalidArgument', 'HAProxy refuses this table', { cause })
 }
 
-export function notStarted(lastWords: string, cause?: unknown): PolisError {
-  const message = `HAProxy did not start: ${lastWords === '' ? 'it said nothing' : lastWords}`
-  return new PolisError('Unavailable', message, { cause })
-}
-
-export function notReloaded(lastWords: string, cause: unknown): PolisError {
-  return new PolisError('Unavailable', `HAProxy did not take the new table over: ${lastWords}`, {
-    cause,
-    hint: 'The table before it still holds.',
-  })
+/** HAProxy gave up while starting, or while taking a new table over; `words` are its last. */
+export function notServing(doing: string, words: string, cause: unknown): PolisError {
+  const message = `HAProxy did not ${doing}: ${words === '' ? 'it said nothing' : words}`
+  // Who holds the port is found before; this is the one that came in between.
+  const code = words.includes('Address already in use') ? 'AlreadyExists' : 'Unavailable'
+  return new PolisError(code, message, { cause })
 }
 
 export function notInSync(differences: readonly string[]): PolisError {

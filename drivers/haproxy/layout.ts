@@ -8,7 +8,7 @@ export interface EdgeLayout {
   readonly candidateDir: string
   /** What was asked for last, and which backend serves which host. */
   readonly statePath: string
-  /** An empty folder, the worker's root once it has started. */
+  /** The worker's root once it has started: empty but for the socket to its successor. */
   readonly jailDir: string
   readonly accessLogPath: string
   readonly masterSocket: string
@@ -24,7 +24,7 @@ export function layoutOf(host: { readonly dataDir: string; readonly runDir: stri
     liveDir: join(dataDir, 'live'),
     candidateDir: join(dataDir, 'candidate'),
     statePath: join(dataDir, 'edge.json'),
-    jailDir: join(dataDir, 'jail'),
+    jailDir: join(runDir, 'jail'),
     accessLogPath: join(dataDir, 'access.log'),
     masterSocket: join(runDir, 'master.sock'),
     pidPath: join(runDir, 'edge.pid'),

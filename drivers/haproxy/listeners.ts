@@ -1,6 +1,7 @@
 // Which listeners an edge wants, and who stands in their way.
+import { networkInterfaces } from 'node:os'
 import type { EdgeTable, PortOwner } from '@polis/hal/ingress'
-import { isSameListener } from '@polis/hal/ingress/table'
+import { isSameListener, isWildcardAddress } from '@polis/hal/ingress/table'
 import type { Problem } from '@polis/lib/error'
 import type { HaproxyParameters } from './config.ts'
 import { findForeignOwners } from './port-owners.ts'
@@ -8,6 +9,10 @@ import { findForeignOwners } from './port-owners.ts'
 export interface Bind {
   readonly address: string
   readonly port: number
+}
+
+interface PathBind extends Bind {
+  readonly path: string
 }
 
 /** Foreign listeners in the way of `wanted`, and the edge's own of HTTP and HTTPS. `ownArgument` names the edge's processes. */
@@ -24,8 +29,12 @@ export async function findOwners(
   return [...own, ...(await findForeignOwners(wanted, ownArgument))]
 }
 
-/** AlreadyExists for every listener of the table, and of the edge itself, that someone else has. */
-export async function findTakenPorts(
+/**
+ * Why listeners of the table, or of the edge itself, cannot be had: AlreadyExists when someone else has them,
+ * FailedPrecondition for addresses that this node does not have. HAProxy would find out only while it takes over, and
+ * stop listening meanwhile.
+ */
+export async function findBindProblems(
   table: EdgeTable,
   parameters: HaproxyParameters,
   ownArgument: string,
@@ -42,21 +51,42 @@ export async function findTakenPorts(
     findForeignOwners(own, ownArgument),
     findOwners([...ports, ...gateway], parameters, ownArgument),
   ])
-  return [...toProblems(own, ofOwn), ...toProblems([...ports, ...gateway], ofTable)]
-}
-
-function httpBinds({ httpAddress: address, httpPort, httpsPort }: HaproxyParameters) {
-  const [http, https] = ['the edge itself, for HTTP', 'the edge itself, for HTTPS']
+  const all = [...own, ...ports, ...gateway]
   return [
-    { address, port: httpPort, path: 'parameters.httpPort', owner: http },
-    { address, port: httpsPort, path: 'parameters.httpsPort', owner: https },
+    ...findForeignAddresses(all),
+    ...toProblems(own, ofOwn),
+    ...toProblems([...ports, ...gateway], ofTable),
   ]
 }
 
-function toProblems(
-  binds: readonly (Bind & { readonly path: string })[],
-  taken: readonly PortOwner[],
-): readonly Problem[] {
+function findForeignAddresses(binds: readonly PathBind[]): readonly Problem[] {
+  const node = Object.values(networkInterfaces()).flatMap((addresses) =>
+    (addresses ?? []).map(({ address }) => address),
+  )
+  const isOwn = (address: string): boolean =>
+    isWildcardAddress(address) || address.startsWith('127.') || node.includes(address)
+  return binds
+    .filter(({ address }) => !isOwn(address))
+    .map(({ address, path }) => ({
+      code: 'FailedPrecondition',
+      path,
+      message: `this node has no address ${address}`,
+    }))
+}
+
+function httpBinds({
+  httpAddress: address,
+  httpPort,
+  httpsPort,
+}: HaproxyParameters): readonly (PathBind & { readonly owner: string })[] {
+  const owner = 'the edge itself, for HTTP'
+  return [
+    { address, port: httpPort, path: 'parameters.httpPort', owner },
+    { address, port: httpsPort, path: 'parameters.httpsPort', owner: `${owner}S` },
+  ]
+}
+
+function toProblems(binds: readonly PathBind[], taken: readonly PortOwner[]): readonly Problem[] {
   return binds.flatMap(({ address, port, path }): readonly Problem[] => {
     const found = taken.find((one) => one.address === address && one.port === port)
     if (found === undefined) return []

@@ -60,9 +60,14 @@ export class LoopbackWorld implements EdgeWorld, AsyncDisposable {
     this.#edge = edge
   }
 
-  async startServer(name: string): Promise<WorldServer> {
+  /** An address that no server has yet. */
+  nextAddress(): string {
     this.#servers += 1
-    const address = `${this.#net}.${this.#servers}`
+    return `${this.#net}.${this.#servers}`
+  }
+
+  async startServer(name: string): Promise<WorldServer> {
+    const address = this.nextAddress()
     let hits = 0
     const http = createHttpServer((asked, answer) => {
       hits += 1

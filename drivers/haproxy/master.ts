@@ -1,19 +1,24 @@
-import { readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { readdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { until } from '@polis/lib/until'
 import { z } from 'zod'
 import { ask } from './cli-socket.ts'
-import { notReloaded, notStarted } from './errors.ts'
+import { notServing } from './errors.ts'
 import { findByArgument, type Launch, sendSignal, startOf } from './launch.ts'
 import { CONFIG_FILE, type EdgeLayout, workerSocketOf } from './layout.ts'
 import { parseShapeHash, parseWorkers, type WorkerList } from './observed.ts'
 
 /** An edge that runs, whoever started it. */
 export interface RunningEdge extends WorkerList {
-  /** Undefined while its worker does not answer. */
+  /** What its worker was given; undefined for nothing of ours. */
   readonly shape: string | undefined
   readonly version: string | undefined
 }
+
+// What a worker says, just as loudly, of backends that a command left without servers.
+const RUNTIME_ALERT = /CLI :|has no server available/
+// Each change of a server is a line or two.
+const MAX_START_LOG_BYTES = 256 * 1024
 
 const PidRecord = z.object({ pid: z.number(), startedAt: z.string() })
 
@@ -69,7 +74,7 @@ export class Master {
     await writeFile(startLogPath, '', { mode: 0o600 })
     const pid = await this.#launch({
       program: this.#program,
-      args: ['-q', '-W', '-S', `${masterSocket},mode,600`, '-f', this.#configPath],
+      args: ['-W', '-S', `${masterSocket},mode,600`, '-f', this.#configPath],
       outputPath: accessLogPath,
       errorPath: startLogPath,
     })
@@ -80,7 +85,7 @@ export class Master {
     await this.#untilServing(shape, startOf(pid) === undefined ? undefined : pid, signal).catch(
       async (cause: unknown) => {
         signal.throwIfAborted()
-        throw notStarted(await this.#lastWords(), cause)
+        throw notServing('start', await this.#lastWords(), cause)
       },
     )
   }
@@ -94,9 +99,19 @@ export class Master {
       await this.#untilServing(shape, record?.pid, signal)
     } catch (cause) {
       signal.throwIfAborted()
-      throw notReloaded(await this.#lastWords(), cause)
+      throw notServing('take the new table over', await this.#lastWords(), cause)
     }
     await this.#removeWorkerSockets(workerSocketOf(this.#layout, shape))
+  }
+
+  /** HAProxy goes on talking where it spoke while starting; what it said is of no use after. */
+  async boundStartLog(): Promise<void> {
+    const { startLogPath } = this.#layout
+    const size = await stat(startLogPath).then(
+      (found) => found.size,
+      () => 0,
+    )
+    if (size > MAX_START_LOG_BYTES) await truncate(startLogPath)
   }
 
   /** Ends master and workers, whatever state they are in. Safe to repeat. */
@@ -116,15 +131,19 @@ export class Master {
   async #look(signal: AbortSignal): Promise<RunningEdge> {
     const workers = parseWorkers(await ask(this.#layout.masterSocket, 'show proc', signal))
     const status = await ask(this.#layout.masterSocket, '@1 show info', signal)
+    // While a reload begins the master hangs up without a word.
+    if (workers.masterPid === undefined || !status.includes('Version:')) {
+      throw new Error('half an answer')
+    }
     const version = /^Version: (?<version>\S+)/m.exec(status)?.groups?.['version']
     return { ...workers, shape: parseShapeHash(status), version }
   }
 
   /** Removes what a stopped edge left in the run folder. */
   async removeRunFiles(): Promise<void> {
-    const { masterSocket, startLogPath, pidPath } = this.#layout
-    const paths = [masterSocket, startLogPath, pidPath]
-    await Promise.all(paths.map((path) => rm(path, { force: true })))
+    const { masterSocket, startLogPath, pidPath, jailDir } = this.#layout
+    const paths = [masterSocket, startLogPath, pidPath, jailDir]
+    await Promise.all(paths.map((path) => rm(path, { recursive: true, force: true })))
     await this.#removeWorkerSockets(undefined)
   }
 
@@ -149,16 +168,15 @@ export class Master {
     if (hasFailed) throw new Error('HAProxy gave up')
   }
 
-  // Its words while starting stay empty unless something is wrong.
   async #hasGivenUp(): Promise<boolean> {
-    return /\[ALERT\]/.test(await this.#lastWords())
+    return (await this.#lastWords()) !== ''
   }
 
   async #lastWords(): Promise<string> {
     const text = await readFile(this.#layout.startLogPath, 'utf8').catch(() => '')
     return text
       .split('\n')
-      .filter((line) => line.includes('[ALERT]'))
+      .filter((line) => line.includes('[ALERT]') && !RUNTIME_ALERT.test(line))
       .slice(-3)
       .join('\n')
   }

@@ -110,11 +110,6 @@ function entries(text: string): readonly (readonly string[])[] {
     .map((line) => line.split(' '))
 }
 
-/** `show stat`: connections or requests now open, of all lines together. */
-export function countSessions(text: string): number {
-  return rows(text).reduce((sum, line) => sum + Number(line.split(',')[4] ?? 0), 0)
-}
-
 function rows(text: string): readonly string[] {
   return text
     .split('\n')

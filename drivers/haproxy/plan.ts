@@ -64,19 +64,26 @@ export interface EdgePlan {
   readonly pems: ReadonlyMap<string, string>
 }
 
-/** The plan for `table` after `previous`. New hosts take spare backends; when these run out, the shape changes. */
+/**
+ * The plan for `table` after `previous`. New hosts take spare backends; when these run out, or with `isRestarting`, the
+ * shape changes and brings new ones.
+ */
 export function planEdge(
   previous: EdgeState,
   table: EdgeTable,
   parameters: HaproxyParameters,
+  isRestarting = false,
 ): EdgePlan {
-  const state = assignBackends(previous, table, parameters.spareRoutes)
+  const state = assignBackends(previous, table, parameters.spareRoutes, isRestarting)
   const shape: EdgeShape = {
     httpBackends: [...Object.values(state.hosts), ...state.spare, ...state.retired].toSorted(),
     ...bindsOf(table),
   }
   return { state, shape, ...contentsOf(table, state.hosts) }
 }
+
+/** The backend that is no route: to the worker that came after. */
+export const SUCCESSOR = 'successor'
 
 /** The frontend of all domains. */
 export const HTTP_FRONTEND = 'http'
@@ -102,12 +109,18 @@ export function hashOf(text: string): string {
   return createHash('sha256').update(text).digest('hex').slice(0, 12)
 }
 
-function assignBackends(previous: EdgeState, table: EdgeTable, spareRoutes: number): EdgeState {
+function assignBackends(
+  previous: EdgeState,
+  table: EdgeTable,
+  spareRoutes: number,
+  isRestarting: boolean,
+): EdgeState {
   const wanted = new Set(table.http.map(({ host }) => host))
   const kept = Object.entries(previous.hosts).filter(([host]) => wanted.has(host))
   const gone = Object.entries(previous.hosts).filter(([host]) => !wanted.has(host))
   const fresh = [...wanted].filter((host) => !(host in previous.hosts))
-  const isReshaped = !sameBinds(previous.table, table) || fresh.length > previous.spare.length
+  const isReshaped =
+    isRestarting || !sameBinds(previous.table, table) || fresh.length > previous.spare.length
   const count = isReshaped ? Math.max(0, fresh.length + spareRoutes - previous.spare.length) : 0
   const pool = [
     ...previous.spare,

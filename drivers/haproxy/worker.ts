@@ -19,7 +19,6 @@ import {
   workerSocketOf,
 } from './layout.ts'
 import {
-  countSessions,
   parseAcl,
   parseBackends,
   parseCertificates,
@@ -27,12 +26,11 @@ import {
   parseMap,
   parseServers,
 } from './observed.ts'
-import { type EdgeContents, HTTP_FRONTEND } from './plan.ts'
+import { type EdgeContents, SUCCESSOR } from './plan.ts'
 
 /** Says lines to one worker and returns its answers joined. */
 export type Speak = (lines: readonly string[], signal: AbortSignal) => Promise<string>
 
-const STAT_OF_FRONTEND = 1
 // HAProxy reads a command line into one buffer of 16 KiB.
 const MAX_LINE_BYTES = 8_000
 
@@ -44,12 +42,10 @@ export function speakToWorker(layout: EdgeLayout, shape: string): Speak {
 
 /** A worker that a reload replaced, reached through the master. */
 export function speakToOldWorker(layout: EdgeLayout, pid: number): Speak {
-  return (lines, signal) =>
-    askAll(
-      layout.masterSocket,
-      lines.map((line) => `@!${pid} ${line}`),
-      signal,
-    )
+  return (lines, signal) => {
+    const addressed = lines.map((line) => `@!${pid} ${line}`)
+    return askAll(layout.masterSocket, addressed, signal)
+  }
 }
 
 async function askAll(
@@ -58,7 +54,11 @@ async function askAll(
   signal: AbortSignal,
 ): Promise<string> {
   let answer = ''
-  for (const line of batched(lines)) answer += await ask(socket, line, signal)
+  for (const batch of batched(lines)) {
+    // HAProxy 2.4 takes dynamic servers as an experiment; to its successors the first words are nothing.
+    const isDynamic = /\b(?:add|del) server /.test(batch)
+    answer += await ask(socket, isDynamic ? `experimental-mode on; ${batch}` : batch, signal)
+  }
   return answer
 }
 
@@ -111,22 +111,6 @@ export async function syncWorker(
   return true
 }
 
-/**
- * Keeps a replaced worker to the table while it has HTTP connections: each may bring one more request. Does what it
- * can; a worker that ends meanwhile is fine.
- */
-export async function syncOldWorker(
-  speak: Speak,
-  wanted: EdgeContents,
-  paths: ContentPaths,
-  signal: AbortSignal,
-): Promise<void> {
-  const stat = await speak([`show stat ${HTTP_FRONTEND} ${STAT_OF_FRONTEND} -1`], signal)
-  if (countSessions(stat) === 0) return
-  const observed = await observeWorker(speak, paths, signal)
-  await applyChanges(speak, decideChanges(observed, wanted, paths), signal)
-}
-
 /** Ends the connections through the gateway whose source is admitted no more. */
 export async function endRevokedSessions(
   speak: Speak,
@@ -163,7 +147,7 @@ async function observeWorker(
     answers
   return {
     backends: parseBackends(backends),
-    servers: parseServers(servers),
+    servers: parseServers(servers).filter(({ backend }) => backend !== SUCCESSOR),
     hosts: new Map(parseMap(hosts)),
     wildcards: parseMap(wildcards),
     admitted: parseAcl(admitted),
