@@ -179,8 +179,9 @@ test('an edge that an agent started serves on when the agent is killed', async (
   agent.kill('SIGKILL')
   await new Promise((resolve) => agent.once('close', resolve))
   expect(await world.get({ host: 'a.test' })).toEqual({ status: 200, server: 'one' })
-  const log = await readFile(layoutOf(subject.host).accessLogPath, 'utf8')
-  expect(log).toContain('a.test')
+  const isLogged = async (): Promise<boolean> =>
+    (await readFile(layoutOf(subject.host).accessLogPath, 'utf8')).includes('a.test')
+  await until(isLogged, { deadlineMs: 5_000, what: 'the request in the log' })
 })
 
 test('a port taken between the test and the reload leaves the old table as it was', async () => {

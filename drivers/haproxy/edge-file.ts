@@ -56,6 +56,8 @@ interface Rest {
 const MARK = 'hdr x-polis-edge'
 const ERROR_STATUSES = [400, 401, 403, 405, 407, 408, 410, 413, 425, 429, 500, 501, 502, 504]
 const MAX_THREADS = 4
+const MIN_CONNECTIONS = 100
+const RESERVED_FILES = 2000
 const LATE_SOCKET = 'late.sock'
 const LATE_BIND_ID = 9000
 
@@ -77,7 +79,7 @@ function render(input: EdgeFileInput, rest: Rest): string {
 type Section = readonly string[]
 
 function globalSection(input: EdgeFileInput, { hash }: Rest): Section {
-  const { parameters, layout, runsAs } = input
+  const { parameters, layout, runsAs, abilities } = input
   const privileges =
     runsAs === undefined
       ? []
@@ -89,14 +91,21 @@ function globalSection(input: EdgeFileInput, { hash }: Rest): Section {
     `description polis-edge ${hash}`,
     `stats socket ${socket} mode 600 level admin expose-fd listeners`,
     'stats timeout 60s',
-    `maxconn ${parameters.maxConnections}`,
+    `maxconn ${Math.min(parameters.maxConnections, connectionsWithin(abilities.maxOpenFiles))}`,
+    // More servers than the reserve foresees must not keep a new worker from starting.
+    'no strict-limits',
     `nbthread ${Math.min(MAX_THREADS, availableParallelism())}`,
     // A worker that a reload replaced stays for its long connections; these bound how long, and how many there are.
-    'hard-stop-after 12h',
-    'mworker-max-reloads 50',
+    'hard-stop-after 7d',
+    'mworker-max-reloads 20',
     'tune.ssl.cachesize 4000',
     'ssl-default-bind-options ssl-min-ver TLSv1.2',
   ]
+}
+
+// Two files a connection, and some for listeners, servers and commands.
+function connectionsWithin(maxOpenFiles: number): number {
+  return Math.max(MIN_CONNECTIONS, Math.floor((maxOpenFiles - RESERVED_FILES) / 2))
 }
 
 function httpDefaults({ canEndIdleGently }: EngineAbilities): Section {

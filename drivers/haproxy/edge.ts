@@ -75,7 +75,7 @@ export class Edge {
       return 'reload'
     }
     const hasChanged = await this.#sync(plan, running.shape, signal)
-    if (isReshaped) await this.#reload(plan, previous, running.shape, shape, signal)
+    if (isReshaped) await this.#reload(plan, previous, shape, signal)
     await this.#settle(plan, shape, hasChanged || isReshaped, signal)
     if (isReshaped) return 'reload'
     return hasChanged ? 'runtime' : 'unchanged'
@@ -152,7 +152,6 @@ export class Edge {
   async #reload(
     plan: EdgePlan,
     previous: EdgeState,
-    oldShape: string,
     shape: string,
     signal: AbortSignal,
   ): Promise<void> {
@@ -160,12 +159,23 @@ export class Edge {
       await this.#deps.master.reload(shape, signal)
     } catch (cause) {
       signal.throwIfAborted()
-      const before = planEdge(previous, previous.table, this.#deps.parameters)
-      await this.#write(before, await this.#inputOf(before, signal))
-      await this.#sync(before, oldShape, signal)
-      throw cause
+      const { shape: now } = (await this.#deps.master.find(signal)) ?? {}
+      if (now !== shape) {
+        await this.#restore(previous, now, signal)
+        throw cause
+      }
     }
     await this.#sync(plan, shape, signal)
+  }
+
+  async #restore(
+    previous: EdgeState,
+    shape: string | undefined,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const before = planEdge(previous, previous.table, this.#deps.parameters)
+    await this.#write(before, await this.#inputOf(before, signal))
+    if (shape !== undefined) await this.#sync(before, shape, signal)
   }
 
   /** What follows for connections that are open already, and for files. */

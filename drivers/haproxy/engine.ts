@@ -6,6 +6,8 @@ import { run } from '@polis/lib/run'
 export interface EngineAbilities {
   /** Knows `option idle-close-on-response`: a reload then costs no request. */
   readonly canEndIdleGently: boolean
+  /** How many files a process started here may have open. */
+  readonly maxOpenFiles: number
 }
 
 /** Whom HAProxy becomes once it listens. */
@@ -25,7 +27,13 @@ export async function findAbilities(
   })
   const { major, minor } = /version (?<major>\d+)\.(?<minor>\d+)/.exec(stdout)?.groups ?? {}
   const version = Number(major ?? 0) * 1000 + Number(minor ?? 0)
-  return { canEndIdleGently: version >= 2006 }
+  return { canEndIdleGently: version >= 2006, maxOpenFiles: await findOpenFilesLimit() }
+}
+
+async function findOpenFilesLimit(): Promise<number> {
+  const limits = await readFile('/proc/self/limits', 'utf8')
+  const hard = /^Max open files\s+\S+\s+(?<hard>\d+)/m.exec(limits)?.groups?.['hard']
+  return hard === undefined ? Number.MAX_SAFE_INTEGER : Number(hard)
 }
 
 /** Undefined when this program may not become somebody else: HAProxy then stays who it is. */

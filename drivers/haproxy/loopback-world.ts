@@ -1,6 +1,5 @@
 // The world around a real edge, for tests: servers and clients in this process, on loopback addresses of their own.
 import { randomInt, X509Certificate } from 'node:crypto'
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import {
   Agent,
   createServer as createHttpServer,
@@ -9,8 +8,6 @@ import {
   type IncomingMessage,
 } from 'node:http'
 import { createConnection, createServer, type Server, type Socket } from 'node:net'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { connect as tlsConnect } from 'node:tls'
 import type {
   EdgeWorld,
@@ -20,8 +17,8 @@ import type {
   WorldConnection,
   WorldServer,
 } from '@polis/hal/ingress/edge-world'
-import { run } from '@polis/lib/run'
 import { until } from '@polis/lib/until'
+import { makeTestCertificate, type TestCertificate } from './test-certificate.ts'
 
 const HTTP_PORT = 8080
 const TCP_PORT = 9090
@@ -222,36 +219,8 @@ export class LoopbackWorld implements EdgeWorld, AsyncDisposable {
     return { stop }
   }
 
-  async makeCertificate(
-    hosts: readonly string[],
-  ): Promise<{ readonly certificatePem: string; readonly privateKeyPem: string }> {
-    const folder = await mkdtemp(join(tmpdir(), 'polis-certificate-'))
-    const [key, certificate] = [join(folder, 'key.pem'), join(folder, 'certificate.pem')]
-    const names = hosts.map((host) => `DNS:${host}`).join(',')
-    const args = [
-      'req',
-      '-x509',
-      '-newkey',
-      'ec',
-      '-pkeyopt',
-      'ec_paramgen_curve:prime256v1',
-      '-nodes',
-      '-days',
-      '2',
-    ]
-    const subject = ['-subj', '/CN=test', '-addext', `subjectAltName=${names}`]
-    try {
-      await run('openssl', [...args, ...subject, '-keyout', key, '-out', certificate], {
-        signal: AbortSignal.timeout(10_000),
-      })
-      const [certificatePem, privateKeyPem] = await Promise.all([
-        readFile(certificate, 'utf8'),
-        readFile(key, 'utf8'),
-      ])
-      return { certificatePem, privateKeyPem }
-    } finally {
-      await rm(folder, { recursive: true })
-    }
+  makeCertificate(hosts: readonly string[], key?: 'rsa:512'): Promise<TestCertificate> {
+    return makeTestCertificate(hosts, key)
   }
 
   shownCertificate(host: string): Promise<string | undefined> {

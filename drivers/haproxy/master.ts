@@ -15,6 +15,8 @@ export interface RunningEdge extends WorkerList {
   readonly version: string | undefined
 }
 
+// By version 2.5 to 3.0, and from 3.1. One that says neither is given up when its time is over.
+const LOADING_FAILED = /Loading failure!|Failed to load worker/
 // What a worker says, just as loudly, of backends that a command left without servers.
 const RUNTIME_ALERT = /CLI :|has no server available/
 // Each change of a server is a line or two.
@@ -169,11 +171,15 @@ export class Master {
   }
 
   async #hasGivenUp(): Promise<boolean> {
-    return (await this.#lastWords()) !== ''
+    return LOADING_FAILED.test(await this.#startLog())
+  }
+
+  async #startLog(): Promise<string> {
+    return readFile(this.#layout.startLogPath, 'utf8').catch(() => '')
   }
 
   async #lastWords(): Promise<string> {
-    const text = await readFile(this.#layout.startLogPath, 'utf8').catch(() => '')
+    const text = await this.#startLog()
     return text
       .split('\n')
       .filter((line) => line.includes('[ALERT]') && !RUNTIME_ALERT.test(line))

@@ -1,6 +1,12 @@
 // Domains without reloads, on the real engine.
 import { readFile } from 'node:fs/promises'
-import { httpRoute, openSubject, signal, tableOf } from '@polis/hal/ingress/conformance-subject'
+import {
+  httpRoute,
+  openSubject,
+  portRoute,
+  signal,
+  tableOf,
+} from '@polis/hal/ingress/conformance-subject'
 import { openTestDriverHost } from '@polis/test/driver-host'
 import { expect, test, vi } from 'vitest'
 import { launchDetached } from './launch.ts'
@@ -53,4 +59,17 @@ test('an idle edge is small, and its worker is nobody', async () => {
   )
   expect(residentKb.reduce((sum, kb) => sum + kb, 0)).toBeLessThan(40_000)
   expect(/^Uid:\t(?<uid>\d+)/m.exec(worker)?.groups?.['uid']).not.toBe('0')
+})
+
+test('1,000 endpoints and a reload fit the files that a process may have open', async () => {
+  const subject = await openHaproxySubject(await openTestDriverHost(), {
+    maxConnections: 1_000_000,
+  })
+  const { ingress, world } = await openSubject(async () => subject)
+  const [one, two] = [await world.startServer('one'), await world.startServer('two')]
+  const http = Array.from({ length: 500 }, (_, index) => httpRoute(`h${index}.test`, [one, two]))
+  await ingress.applyTable(tableOf({ http }), signal())
+  const ports = [portRoute('127.0.0.1', await world.freePort(), [one])]
+  expect(await ingress.applyTable(tableOf({ http, ports }), signal())).toEqual({ by: 'reload' })
+  expect(await world.get({ host: 'h499.test' })).toMatchObject({ status: 200 })
 })

@@ -11,6 +11,7 @@ import {
   httpEndpoint,
   httpRoute,
   portRoute,
+  refusedWith,
   signal,
   tableOf,
 } from '@polis/hal/ingress/conformance-subject'
@@ -165,6 +166,22 @@ test('TLS speaks HTTP/2', async () => {
   expect(body).toBe('one')
   expect(session.alpnProtocol).toBe('h2')
   expect(await firstLine(subject)).toMatchObject({ isTls: true, status: 200, host: 'a.test' })
+})
+
+test('a wildcard has TLS, and a key that only HAProxy finds too weak is refused', async () => {
+  const { ingress, world } = await openEdge()
+  const one = await world.startServer('one')
+  const good = { name: 'w', ...(await world.makeCertificate(['*.a.test'])) }
+  const http = [httpRoute('*.a.test', [one], 'w')]
+  await ingress.applyTable(tableOf({ http, certificates: [good] }), signal())
+  const shown = world.fingerprintOf(good.certificatePem)
+  expect(await world.shownCertificate('x.a.test')).toBe(shown)
+  const weak = { name: 'w', ...(await world.makeCertificate(['*.a.test'], 'rsa:512')) }
+  const table = tableOf({ http, certificates: [weak] })
+  expect(await refusedWith(ingress.applyTable(table, signal()))).toMatchObject({
+    code: 'InvalidArgument',
+  })
+  expect(await world.shownCertificate('x.a.test')).toBe(shown)
 })
 
 test('a server sees who asked, by which name, and under which request id', async () => {

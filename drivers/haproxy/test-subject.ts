@@ -41,9 +41,12 @@ export async function openHaproxySubject(
     device,
     reopen,
     [Symbol.asyncDispose]: async () => {
-      await ingress.removeDevice({}, AbortSignal.timeout(20_000))
-      await world[Symbol.asyncDispose]()
-      await host[Symbol.asyncDispose]()
+      try {
+        await ingress.removeDevice({}, AbortSignal.timeout(20_000))
+      } finally {
+        await world[Symbol.asyncDispose]()
+        await host[Symbol.asyncDispose]()
+      }
     },
   }
 }
