@@ -2,15 +2,13 @@
 import http2 from 'node:http2'
 import type { TLSSocket } from 'node:tls'
 import { Code, ConnectError, type ConnectRouter, type Transport } from '@connectrpc/connect'
-import { connectNodeAdapter, createConnectTransport } from '@connectrpc/connect-node'
+import { createConnectTransport } from '@connectrpc/connect-node'
 import type { Clock } from '@polis/lib/clock'
 import { PolisError } from '@polis/lib/error'
 import { CallStreams } from './call-streams.ts'
 import { readFarewell, writeFarewell } from './farewell.ts'
 import { keepAlive } from './keep-alive.ts'
-
-/** No message of this protocol is larger; bulk travels in chunks. */
-const MAX_MESSAGE_BYTES = 64 * 1024 * 1024
+import { createRequestHandler, MAX_MESSAGE_BYTES } from './request-handler.ts'
 
 const SESSION_OPTIONS = {
   settings: { enablePush: false, initialWindowSize: 1024 * 1024 },
@@ -46,7 +44,6 @@ export function callOver(socket: TLSSocket, clock: Clock): CallingSession {
   const transport = createConnectTransport({
     baseUrl: authority,
     httpVersion: '2',
-    // Inside one data centre compressing costs more time than it saves.
     acceptCompression: [],
     readMaxBytes: MAX_MESSAGE_BYTES,
     writeMaxBytes: MAX_MESSAGE_BYTES,
@@ -76,17 +73,8 @@ export function serveOver(
   routes: (router: ConnectRouter) => void,
   clock: Clock,
 ): PeerSession {
-  const adapter = connectNodeAdapter({
-    routes,
-    acceptCompression: [],
-    readMaxBytes: MAX_MESSAGE_BYTES,
-    writeMaxBytes: MAX_MESSAGE_BYTES,
-    connect: true,
-    grpc: false,
-    grpcWeb: false,
-  })
   // The server never listens: it is how Node's HTTP/2 serves requests on a socket from elsewhere.
-  const server = http2.createServer(SESSION_OPTIONS, adapter)
+  const server = http2.createServer(SESSION_OPTIONS, createRequestHandler(routes))
   let life: PeerSession | undefined
   server.once('session', (session) => {
     life = watchSession(session, socket, clock)

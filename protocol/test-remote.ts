@@ -10,25 +10,30 @@ export interface RemoteDevice<Class extends DeviceClass> extends TestPeers {
   readonly port: Ports[Class]
 }
 
+/** A driver named `fake` whose devices are all that port. */
+export function fakeDriver<Class extends DeviceClass>(
+  deviceClass: Class,
+  port: Ports[Class],
+): Driver {
+  const manifest = {
+    name: 'fake',
+    class: deviceClass,
+    version: '1',
+    summary: 'A fake.',
+    parameters: {},
+    capabilities: {},
+  }
+  return { manifest, open: (): DeviceLifecycle => port }
+}
+
 /** The given port, as seen from the other end of a connection. */
 export async function serveRemotely<Class extends DeviceClass>(
   deviceClass: Class,
   near: Ports[Class],
   clock: Clock,
 ): Promise<RemoteDevice<Class>> {
-  const driver: Driver = {
-    manifest: {
-      name: 'fake',
-      class: deviceClass,
-      version: '1',
-      summary: 'A fake.',
-      parameters: {},
-      capabilities: {},
-    },
-    open: (): DeviceLifecycle => near,
-  }
   const devices = new LocalDevices({
-    drivers: [driver],
+    drivers: [fakeDriver(deviceClass, near)],
     hostFor: () => ({}) as never, // fakes need nothing of a node
   })
   const peers = await connectTestPeers(devices, clock)

@@ -236,9 +236,11 @@ export declare const ObserveResponseSchema: GenMessage<ObserveResponse>;
  */
 export declare type EnrolRequest = Message<"polis.agent.v1.EnrolRequest"> & {
   /**
-   * @generated from field: string join_token = 1;
+   * The secret of the join token; the rest of it stays with the node.
+   *
+   * @generated from field: string secret = 1;
    */
-  joinToken: string;
+  secret: string;
 
   /**
    * PKCS #10, PEM.
