@@ -6,6 +6,8 @@ import { BaseStatus, NOT_OBSERVED } from './object.ts'
 export const ServiceOverride = z.strictObject({
   replicas: z.number().int().min(0).max(1_000).optional(),
   environment: z.record(z.string(), z.string()).optional(),
+  /** What the file asks for and an operator took away, as `type/alias`: deploys leave it away. */
+  detached: z.array(z.string()).optional(),
   /** A new value replaces every task once: what "restart" means. */
   restartToken: z.string().optional(),
 })

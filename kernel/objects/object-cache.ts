@@ -1,6 +1,6 @@
 import { PolisError } from '@polis/lib/error'
 import type { KindName, PolisObject } from '@polis/resources/registry'
-import { CompactedError, type ListCursor, type Store } from '../store/store.ts'
+import { type Change, CompactedError, type Store } from '../store/store.ts'
 import { guardedBy } from './change.ts'
 import { fromEntry } from './codec.ts'
 import { OBJECT_PREFIX } from './keys.ts'
@@ -51,63 +51,31 @@ export class ObjectCache implements ObjectReader {
     this.#store = store
   }
 
-  /** Reads everything; call once before anything else. */
+  /** Reads everything, as it is at one revision; call once before anything else. */
   async load(): Promise<void> {
-    let cursor: ListCursor | undefined
-    const seen = new Set<string>()
-    do {
-      const page = await this.#store.list(OBJECT_PREFIX, cursor === undefined ? {} : { cursor })
-      const objects = page.entries.map((entry) => fromEntry(entry))
-      for (const object of objects) seen.add(object.metadata.uid)
-      this.#apply(
-        objects.map((after) => ({ before: this.#objects.get(after.metadata.uid), after })),
-      )
-      this.#revision = page.revision
-      cursor = page.cursor
-    } while (cursor !== undefined)
-    const stale = [...this.#objects.values()].filter((object) => !seen.has(object.metadata.uid))
-    this.#apply(stale.map((before) => ({ before, after: undefined })))
-    this.#wake()
+    for (;;) {
+      try {
+        await this.#readAll()
+        return
+      } catch (error) {
+        // History went past the snapshot in the middle of it: begin again on a newer one.
+        if (!(error instanceof CompactedError)) throw error
+      }
+    }
   }
 
   /** Follows the store until the signal aborts. Rejects when the store closes. */
   async follow(signal: AbortSignal): Promise<void> {
     this.#hasEnded = false
     try {
-      await this.#followUntil(signal)
+      while (!signal.aborted) await this.#watch(signal)
+    } catch (error) {
+      if (!signal.aborted) throw error
     } finally {
       // Whoever still waits would wait for ever.
       this.#hasEnded = true
       for (const waiter of this.#waiters) waiter.wake()
       this.#waiters.clear()
-    }
-  }
-
-  async #followUntil(signal: AbortSignal): Promise<void> {
-    while (!signal.aborted) {
-      try {
-        for await (const batch of this.#store.watch(
-          { prefix: OBJECT_PREFIX, from: this.#revision },
-          signal,
-        )) {
-          this.#apply(
-            batch.changes.map((change) =>
-              change.type === 'put'
-                ? {
-                    before: this.#objects.get(uidOf(change.entry.key)),
-                    after: fromEntry(change.entry),
-                  }
-                : { before: this.#objects.get(uidOf(change.key)), after: undefined },
-            ),
-          )
-          this.#revision = batch.revision
-          this.#wake()
-        }
-      } catch (error) {
-        if (signal.aborted) return
-        if (!(error instanceof CompactedError)) throw error
-        await this.load()
-      }
     }
   }
 
@@ -117,7 +85,7 @@ export class ObjectCache implements ObjectReader {
     await new Promise<void>((wake) => this.#waiters.add({ revision, wake }))
   }
 
-  /** Calls `listener` after each change until the returned function is called. */
+  /** Calls `listener`, which must not throw, after each change until the returned function is called. */
   subscribe(listener: ObjectListener): () => void {
     this.#listeners.add(listener)
     return () => this.#listeners.delete(listener)
@@ -152,6 +120,46 @@ export class ObjectCache implements ObjectReader {
 
   guardsOf(uid: string): readonly PolisObject[] {
     return this.#resolve(this.#guards.get(uid))
+  }
+
+  /** All pages first, then one change of the cache: nobody sees half of a reload. */
+  async #readAll(): Promise<void> {
+    const found = new Map<string, PolisObject>()
+    let page = await this.#store.list(OBJECT_PREFIX)
+    for (;;) {
+      for (const entry of page.entries) found.set(uidOf(entry.key), fromEntry(entry))
+      if (page.cursor === undefined) break
+      page = await this.#store.list(OBJECT_PREFIX, { cursor: page.cursor })
+    }
+    const gone = [...this.#objects.values()].filter(({ metadata }) => !found.has(metadata.uid))
+    const changed = [...found.values()].filter(
+      ({ metadata, revision }) => this.#objects.get(metadata.uid)?.revision !== revision,
+    )
+    this.#apply([
+      ...gone.map((before) => ({ before, after: undefined })),
+      ...changed.map((after) => ({ before: this.#objects.get(after.metadata.uid), after })),
+    ])
+    this.#reached(page.revision)
+  }
+
+  /** Applies changes as they come; a history that was forgotten is made up for by reading everything again. */
+  async #watch(signal: AbortSignal): Promise<void> {
+    const options = { prefix: OBJECT_PREFIX, from: this.#revision }
+    try {
+      for await (const batch of this.#store.watch(options, signal)) {
+        this.#apply(batch.changes.map((change) => this.#toEvent(change)))
+        this.#reached(batch.revision)
+      }
+    } catch (error) {
+      if (signal.aborted || !(error instanceof CompactedError)) throw error
+      await this.load()
+    }
+  }
+
+  #toEvent(change: Change): ObjectEvent {
+    return change.type === 'put'
+      ? { before: this.#objects.get(uidOf(change.entry.key)), after: fromEntry(change.entry) }
+      : { before: this.#objects.get(uidOf(change.key)), after: undefined }
   }
 
   #resolve(uids: ReadonlySet<string> | undefined): readonly PolisObject[] {
@@ -189,14 +197,17 @@ export class ObjectCache implements ObjectReader {
     const { uid, name, projectUid, ownerUid } = object.metadata
     this.#objects.delete(uid)
     this.#byKind.get(object.kind)?.delete(uid)
-    this.#byName.delete(nameIndex(object.kind, projectUid, name))
+    const called = nameIndex(object.kind, projectUid, name)
+    // The name may have gone to another object already.
+    if (this.#byName.get(called) === uid) this.#byName.delete(called)
     if (ownerUid !== undefined) takeFrom(this.#byOwner, ownerUid, uid)
     for (const target of guardedBy(object)) takeFrom(this.#guards, target, uid)
   }
 
-  #wake(): void {
+  #reached(revision: number): void {
+    this.#revision = revision
     for (const waiter of this.#waiters) {
-      if (waiter.revision > this.#revision) continue
+      if (waiter.revision > revision) continue
       this.#waiters.delete(waiter)
       waiter.wake()
     }

@@ -22,6 +22,8 @@ export class OperationStore {
   readonly #deps: OperationStoreDeps
   readonly #running = new Map<string, OperationRecord>()
   readonly #listeners = new Set<Listener>()
+  /** Taken up from an earlier process, which may have written their end down already. */
+  readonly #resumed = new Set<string>()
   readonly #serial = new KeyedSerial()
 
   constructor(deps: OperationStoreDeps) {
@@ -44,6 +46,7 @@ export class OperationStore {
     for (const entry of page.entries) {
       const record = OperationRecord.parse(entry.value)
       this.#running.set(record.operation.id, record)
+      this.#resumed.add(record.operation.id)
     }
   }
 
@@ -73,9 +76,19 @@ export class OperationStore {
     return updated
   }
 
-  /** Ends an operation: first written down for good, then no longer running. Repeated after a crash it ends once more, alike. */
+  /** Ends an operation: first written down for good, then no longer running. Repeated after a crash it is written down once. */
   async end(operation: Operation): Promise<void> {
-    const { journal, store, clock } = this.#deps
+    const { id } = operation
+    const isWritten = this.#resumed.has(id) && (await this.positionOf(id)) !== undefined
+    if (!isWritten) await this.#writeEnd(operation)
+    await this.#deps.store.transact({ writes: [{ remove: `${PREFIX}${id}` }] })
+    this.#running.delete(id)
+    this.#resumed.delete(id)
+    this.#tell(operation)
+  }
+
+  async #writeEnd(operation: Operation): Promise<void> {
+    const { journal, clock } = this.#deps
     const isDone = operation.status === 'done'
     await journal.append([
       {
@@ -93,9 +106,6 @@ export class OperationStore {
         ...(operation.targetUid === undefined ? {} : { objectUid: operation.targetUid }),
       },
     ])
-    await store.transact({ writes: [{ remove: `${PREFIX}${operation.id}` }] })
-    this.#running.delete(operation.id)
-    this.#tell(operation)
   }
 
   async find(id: string): Promise<Operation | undefined> {

@@ -94,9 +94,12 @@ function wantService(
   const existing = reader.findByName('Service', projectUid, name)
   const operatorLayer =
     existing === undefined ? [] : operatorAttachments(reader, existing.metadata.uid)
-  const fromFile = wantedAttachments(context, model, exposedPorts, existing?.metadata.uid)
-  const all = [...fromFile, ...operatorLayer]
   const override = instance.spec.overrides[model.name]
+  const detached = new Set(override?.detached)
+  const fromFile = wantedAttachments(context, model, exposedPorts, existing?.metadata.uid).filter(
+    ({ alias, target }) => !detached.has(detachedKey(target.type, alias)),
+  )
+  const all = [...fromFile, ...operatorLayer]
   const serviceUid = expansion.want(
     'Service',
     { name, projectUid, ownerUid: instanceUid },
@@ -132,6 +135,11 @@ function wantService(
       spec,
     )
   }
+}
+
+/** How the operator's layer names an attachment of the file that was taken away. */
+export function detachedKey(type: AttachmentTarget['type'], alias: string): string {
+  return `${type}/${alias}`
 }
 
 interface Wanted {

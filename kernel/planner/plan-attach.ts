@@ -8,7 +8,7 @@ import type { ObjectChange } from '../objects/change.ts'
 import type { Goal } from '../operations/goal.ts'
 import type { AttachTarget, RequestOf } from '../operations/request.ts'
 import { type Decision, decision, type PlanContext, problem } from './decision.ts'
-import { attachmentsOf } from './expand-instance.ts'
+import { attachmentsOf, detachedKey } from './expand-instance.ts'
 import { findExclusiveUser, inBin, ownerOfDomain, portProblems } from './find-conflicts.ts'
 import { named, namedService } from './lookup.ts'
 import { attachmentName } from './naming.ts'
@@ -114,33 +114,49 @@ export function planDetach(request: RequestOf<'detach'>, { reader }: PlanContext
   }
   const { target } = attachment.spec
   const { uid } = attachment.metadata
+  const isFromFile = attachment.spec.layer === 'file'
   const hasEnvironment = target.type === 'database' && Object.keys(target.environment).length > 0
   return decision({
     title: `Detach ${type} ${name} from ${from}`,
     projectUid: instance.metadata.projectUid,
     targetUid: uid,
     steps: [{ key: 'detach', title: `Detach ${type} ${name} from ${from}, its data stays` }],
-    warnings:
-      attachment.spec.layer === 'file'
-        ? [
-            problem(
-              'FailedPrecondition',
-              'target',
-              'the Compose file asks for it: the next deploy attaches it again',
-            ),
-          ]
-        : [],
+    warnings: isFromFile
+      ? [
+          problem(
+            'FailedPrecondition',
+            'target',
+            'the Compose file asks for it; it stays away over deploys until it is attached by hand',
+          ),
+        ]
+      : [],
     changes: [
       { type: 'requestDeletion', before: attachment },
       ...releasedDomain(reader, target),
-      ...(hasEnvironment ? [touch(instance)] : []),
+      ...(isFromFile
+        ? [remembered(instance, request.service, detachedKey(type, attachment.spec.alias))]
+        : []),
+      ...(hasEnvironment && !isFromFile ? [touch(instance)] : []),
     ],
     goals: [
       { type: 'gone', kind: 'Attachment', uid, title: `Detach ${type} ${name}` },
       ...(hasEnvironment ? [{ type: 'instance' as const, uid: instance.metadata.uid }] : []),
     ],
-    undo: [{ type: 'cancelDeletion', kind: 'Attachment', uid }],
+    undo: [
+      ...(isFromFile
+        ? [{ type: 'restoreInstance' as const, uid: instance.metadata.uid, spec: instance.spec }]
+        : []),
+      { type: 'cancelDeletion', kind: 'Attachment', uid },
+    ],
   })
+}
+
+/** The operator's layer remembers what was taken away of what the file asks for. */
+function remembered(before: Instance, serviceName: string, key: string): ObjectChange {
+  const override = before.spec.overrides[serviceName]
+  const detached = [...new Set([...(override?.detached ?? []), key])].toSorted()
+  const overrides = { ...before.spec.overrides, [serviceName]: { ...override, detached } }
+  return { type: 'spec', before, spec: { ...before.spec, overrides } }
 }
 
 /** A host that nobody answers for is nobody's: others may have it. */
