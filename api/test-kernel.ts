@@ -45,7 +45,7 @@ export class TestKernel implements Kernel {
   readonly #clock: Clock
   readonly #writer: ObjectWriter
   readonly #operations: Operation[] = []
-  readonly #watchers = new Set<(operation: Operation) => void>()
+  readonly #watchers = new Set<(operation: Operation | PolisError) => void>()
   readonly #tokens = new Map<string, string>()
 
   private constructor(clock: Clock, cache: ObjectCache, writer: ObjectWriter) {
@@ -253,14 +253,31 @@ export class TestKernel implements Kernel {
       .slice(0, limit)
   }
 
+  get newest(): Operation {
+    const [operation] = this.#operations
+    if (operation === undefined) throw new Error('nothing was asked for')
+    return operation
+  }
+
+  get watcherCount(): number {
+    return this.#watchers.size
+  }
+
+  /** As if the server went down under whoever follows an operation. */
+  breakWatchers(): void {
+    const error = new PolisError('Unavailable', 'the server is stopping')
+    for (const watcher of this.#watchers) watcher(error)
+  }
+
   async *watchOperation(
     actor: Actor,
     id: string,
     signal: AbortSignal,
   ): AsyncGenerator<Operation, void, undefined> {
     const channel = new Channel<Operation>()
-    const watcher = (operation: Operation): void => {
-      if (operation.id !== id) return
+    const watcher = (operation: Operation | PolisError): void => {
+      if (operation instanceof PolisError) channel.fail(operation)
+      if (operation instanceof PolisError || operation.id !== id) return
       channel.push(operation)
       if (operation.status !== 'running') channel.end()
     }

@@ -21,6 +21,7 @@ export const inputShapes: readonly Shape[] = [
   shape('ServiceOverride', ServiceOverride, 'What to change of a service by hand.', {
     replicas: 'How many tasks, 0 to 1000.',
     environment: 'Variables put over those of the file.',
+    detached: 'What the file asks for and the service shall not have, as `type/alias`.',
     restartToken: 'Another value replaces every task.',
   }),
   shape(

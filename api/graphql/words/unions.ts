@@ -74,6 +74,7 @@ export const unionShapes: readonly Shape[] = [
       serviceName: 'Its Compose name.',
       replicas: 'How many tasks.',
       environment: 'Variables put over those of the file.',
+      detached: 'What the file asks for and was taken away by hand, as `type/alias`.',
       restartToken: 'Changes when a restart is asked for.',
     },
   ),
