@@ -181,7 +181,7 @@ async function survive(scenario: Scenario, at: number, when: 'before' | 'after')
 
 describe('killed before or after any transaction or device call, the next kernel brings it to its end, once', () => {
   for (const scenario of SCENARIOS) {
-    test(scenario.name, { timeout: 120_000 }, async () => {
+    test(`${scenario.name}`, { timeout: 120_000 }, async () => {
       const effects = await countEffects(scenario)
       expect(effects).toBeGreaterThan(20)
       for (let at = 1 + Math.floor(Math.random() * STRIDE); at <= effects; at += STRIDE) {

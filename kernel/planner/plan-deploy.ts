@@ -1,11 +1,11 @@
-import type { ApplicationModel, ServiceModel } from '@polis/compose/model'
+import { diffModels, type ModelDifference } from '@polis/compose/differences'
+import { ApplicationModel, type ServiceModel } from '@polis/compose/model'
 import { readCompose } from '@polis/compose/read-compose'
 import { type Problem, PolisError } from '@polis/lib/error'
 import { toJson } from '@polis/lib/json'
 import { isDnsLabel } from '@polis/lib/names'
 import { newUid } from '@polis/lib/uid'
 import type { Instance, InstanceSpec } from '@polis/resources/instance'
-import { isSame } from '../controller/report.ts'
 import { isFinal } from '../controllers/image-reconciler.ts'
 import type { ObjectChange } from '../objects/change.ts'
 import type { RequestOf } from '../operations/request.ts'
@@ -196,25 +196,30 @@ function stepsOf(
   { reader }: PlanContext,
 ): Decision['steps'] {
   const before = existing && reader.find('Revision', existing.spec.revisionUid)
-  const old = new Map(servicesOf(before?.spec.model).map((service) => [service.name, service]))
+  const old = before === undefined ? undefined : ApplicationModel.parse(before.spec.model)
+  const difference = old && diffModels(old, model)
   return [
-    ...model.services.flatMap((service) =>
-      serviceSteps(service, old.get(service.name), instanceName),
-    ),
-    ...[...old.keys()]
-      .filter((name) => !model.services.some((service) => service.name === name))
-      .map((name) => ({ key: `service/${name}`, title: `Remove service ${name}` })),
+    ...model.services.flatMap((service) => serviceSteps(service, difference, instanceName)),
+    ...(difference?.removedServices ?? []).map((name) => ({
+      key: `service/${name}`,
+      title: `Remove service ${name}`,
+    })),
+    ...keptByHand(existing),
   ]
 }
 
 function serviceSteps(
   service: ServiceModel,
-  before: ServiceModel | undefined,
+  difference: ModelDifference | undefined,
   instanceName: string,
 ): Decision['steps'] {
   const { name, source, replicas } = service
   const tasks = replicas === 1 ? '1 task' : `${replicas} tasks`
-  const changed = before === undefined ? [] : changedParts(before, service)
+  const isNew = difference === undefined || difference.addedServices.includes(name)
+  const changed = difference?.changedServices.find((other) => other.service === name)
+  const replacing = (changed?.fields ?? [])
+    .filter(({ isReplacing }) => isReplacing)
+    .map(({ field, keys }) => (keys.length === 0 ? field : `${field} (${keys.join(', ')})`))
   return [
     {
       key: `image/${name}`,
@@ -233,12 +238,11 @@ function serviceSteps(
     })),
     {
       key: `service/${name}`,
-      title:
-        before === undefined
-          ? `Run ${name}: ${tasks}`
-          : changed.length === 0
-            ? `Keep ${name} as it is, unless its image changed`
-            : `Replace the tasks of ${name}: ${changed.join(', ')} changed`,
+      title: isNew
+        ? `Run ${name}: ${tasks}`
+        : replacing.length === 0
+          ? `Keep the tasks of ${name}, unless its image changed`
+          : `Replace the tasks of ${name}: ${replacing.join(', ')} changed`,
     },
     ...service.domains.map(({ host, port }) => ({
       key: `route/${host}`,
@@ -251,21 +255,18 @@ function serviceSteps(
   ]
 }
 
-const ROUTES_ONLY: ReadonlySet<string> = new Set([
-  'domains',
-  'ports',
-  'dynamicVolumes',
-  'replicas',
-  'exposedPorts',
-  'dependsOn',
-  'databases',
-])
-
-/** Parts of a service whose change replaces its tasks. */
-function changedParts(before: ServiceModel, after: ServiceModel): readonly string[] {
-  const keys = new Set([...Object.keys(before), ...Object.keys(after)])
-  const [a, b] = [toRecord(before), toRecord(after)]
-  return [...keys].filter((key) => !ROUTES_ONLY.has(key) && !isSame(a[key], b[key])).toSorted()
+/** What operators changed by hand stays over a deploy: said, so that nobody wonders. */
+function keptByHand(existing: Instance | undefined): Decision['steps'] {
+  return Object.entries(existing?.spec.overrides ?? {}).flatMap(([name, override]) => {
+    const kept = [
+      ...(override.replicas === undefined ? [] : [`${override.replicas} tasks`]),
+      ...Object.keys(override.environment ?? {}).map((variable) => `variable ${variable}`),
+      ...(override.detached ?? []).map((key) => `${key.replace('/', ' ')} detached`),
+    ]
+    if (kept.length === 0) return []
+    const title = `Keep what was changed by hand for ${name}: ${kept.join(', ')}`
+    return [{ key: `kept/${name}`, title }]
+  })
 }
 
 const SECRET_NAME = /pass(word|wd)?|secret|token|api_?key|private_?key|credential/i
@@ -300,11 +301,6 @@ function secretWarnings(model: ApplicationModel): readonly Problem[] {
 function resultOf(model: ApplicationModel): Readonly<Record<string, string>> {
   const host = model.services.flatMap(({ domains }) => domains)[0]?.host
   return host === undefined ? {} : { host }
-}
-
-function servicesOf(model: unknown): readonly ServiceModel[] {
-  // Written from an ApplicationModel and never changed since.
-  return model === undefined ? [] : (model as ApplicationModel).services
 }
 
 function toRecord(value: object): Record<string, unknown> {
