@@ -47,10 +47,11 @@ export function startOf(pid: number): string | undefined {
   return fields?.[0] === 'Z' ? undefined : fields?.[19]
 }
 
-/** Pids of the processes that have `argument` on their command line. */
+/** Pids of the HAProxy processes that have `argument` on their command line. */
 export function findByArgument(argument: string): readonly number[] {
   return readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name))
+    .filter((pid) => readProc(`${pid}/comm`)?.trim() === 'haproxy')
     .filter((pid) => readProc(`${pid}/cmdline`)?.split('\0').includes(argument))
     .map(Number)
     .filter((pid) => startOf(pid) !== undefined)

@@ -20,7 +20,7 @@ export const EdgeState = z.object({
 })
 export type EdgeState = z.infer<typeof EdgeState>
 
-export const EMPTY_TABLE: EdgeTable = { http: [], ports: [], gateway: [], certificates: [] }
+const EMPTY_TABLE: EdgeTable = { http: [], ports: [], gateway: [], certificates: [] }
 
 export const INITIAL_STATE: EdgeState = {
   version: 1,

@@ -11,7 +11,7 @@ interface Bind {
 }
 
 /** A host name as routes hold it: lower case, without port and without the root's dot. */
-export function toRouteHost(hostHeader: string): string {
+function toRouteHost(hostHeader: string): string {
   return hostHeader.toLowerCase().replace(/:\d*$/, '').replace(/\.$/, '')
 }
 
