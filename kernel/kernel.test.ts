@@ -274,3 +274,21 @@ test('attachments come and go while the same container runs', async () => {
   expect(world.ingress.endpointsFor('www.localhost')).toBeUndefined()
   expect(world.ingress.endpointsFor('shop.localhost')?.[0]?.incarnation).toBe(endpoint?.incarnation)
 })
+
+test('a port that a foreign program holds is refused by name, and nothing else suffers', async () => {
+  await using world = await FakeWorld.open()
+  await addDatabaseDevice(world)
+  await deployShop(world)
+  const to = { project: 'default', instance: 'shop', service: 'web' }
+  const port = { type: 'port', address: '0.0.0.0', port: 9000, targetPort: 8080 } as const
+  world.ingress.setPortOwners([{ address: '0.0.0.0', port: 9000, owner: 'apache2 (pid 77)' }])
+
+  await expect(
+    world.kernel.submit(root, { type: 'attach', ...to, target: port }),
+  ).rejects.toMatchObject({
+    code: 'AlreadyExists',
+    path: 'target.port',
+    message: expect.stringContaining('apache2 (pid 77)'),
+  })
+  expect(world.ingress.endpointsFor('shop.localhost')).toHaveLength(1)
+})

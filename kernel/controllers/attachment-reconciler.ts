@@ -50,7 +50,11 @@ export class AttachmentReconciler implements Reconciler {
       attachment,
       missing === undefined
         ? { status: 'True', reason: 'Attached', message: '' }
-        : { status: 'False', reason: 'Attaching', message: missing },
+        : {
+            status: 'False',
+            reason: isRefused(attachment) ? 'FailedPrecondition' : 'Attaching',
+            message: missing,
+          },
       clock,
     )
     if (change !== undefined) await writer.commit([change])
@@ -68,10 +72,17 @@ export function withRouted(
   const condition = {
     type: ROUTED,
     status: isRouted ? ('True' as const) : ('False' as const),
-    reason: isRouted ? 'InTable' : 'NotInTable',
+    reason: isRouted ? 'InTable' : message === '' ? 'NotInTable' : REFUSED,
     message,
   }
   return { ...status, conditions: withCondition(status.conditions, condition, now) }
+}
+
+/** Reason of the Routed condition when the edge said why it cannot have the route. */
+const REFUSED = 'Refused'
+
+function isRefused({ status }: Attachment): boolean {
+  return findCondition(status, ROUTED)?.reason === REFUSED
 }
 
 function isSeenByTasks({ spec }: Attachment): boolean {

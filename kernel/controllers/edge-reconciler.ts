@@ -1,4 +1,5 @@
-import { type PolisError, toPolisError } from '@polis/lib/error'
+import type { EdgeTable, IngressPort } from '@polis/hal/ingress'
+import { PolisError, toPolisError } from '@polis/lib/error'
 import { findCondition } from '@polis/resources/object'
 import type { Node } from '@polis/resources/node'
 import type { Reconciler, Result } from '../controller/controller.ts'
@@ -42,8 +43,8 @@ export class EdgeReconciler implements Reconciler {
     if (node === undefined) return { kind: 'settled' }
     const device = deviceOn(cache, 'ingress', nodeUid)
     const plan = planEdge(cache, node)
-    await portOf(this.#deps, 'ingress', device).applyTable(plan.table, signal)
-    await this.#writeDown(node, plan)
+    const refused = await applyWhatCan(portOf(this.#deps, 'ingress', device), plan.table, signal)
+    await this.#writeDown(node, plan, refused)
     return { kind: 'requeue', afterMs: RESYNC_MS }
   }
 
@@ -62,7 +63,11 @@ export class EdgeReconciler implements Reconciler {
     }
   }
 
-  async #writeDown(node: Node, { routed, attachmentUids }: EdgePlan): Promise<void> {
+  async #writeDown(
+    node: Node,
+    { routed, attachmentUids }: EdgePlan,
+    refused: ReadonlyMap<string, string>,
+  ): Promise<void> {
     const { cache, writer, clock } = this.#deps
     for (const { metadata, status } of cache.list('Task')) {
       if (status.nodeUid !== node.metadata.uid) continue
@@ -77,13 +82,60 @@ export class EdgeReconciler implements Reconciler {
       })
     }
     for (const { metadata, status } of cache.list('Attachment')) {
-      const isRouted = attachmentUids.has(metadata.uid)
-      if ((findCondition(status, ROUTED)?.status === 'True') === isRouted) continue
+      const refusal = refused.get(metadata.uid)
+      const isRouted = refusal === undefined && attachmentUids.has(metadata.uid)
+      const before = findCondition(status, ROUTED)
+      if ((before?.status === 'True') === isRouted && refusal === undefined) continue
       await writer.amend('Attachment', metadata.uid, (attachment) =>
-        statusChange(attachment, withRouted(attachment, isRouted, '', clock.now())),
+        statusChange(attachment, withRouted(attachment, isRouted, refusal ?? '', clock.now())),
       )
     }
   }
+}
+
+/**
+ * Applies the table; routes that the edge refuses by name (a port that a foreign program holds) are left out, so that
+ * one of them does not hold up all others. Returns why, by the route's uid.
+ */
+async function applyWhatCan(
+  ingress: IngressPort,
+  table: EdgeTable,
+  signal: AbortSignal,
+): Promise<ReadonlyMap<string, string>> {
+  try {
+    await ingress.applyTable(table, signal)
+    return new Map()
+  } catch (thrown) {
+    const refused =
+      thrown instanceof PolisError ? refusedRoutes(thrown, table) : new Map<string, string>()
+    if (refused.size === 0) throw thrown
+    const isKept = ({ uid }: { readonly uid: string }): boolean => !refused.has(uid)
+    const rest = {
+      ...table,
+      http: table.http.filter(isKept),
+      ports: table.ports.filter(isKept),
+      gateway: table.gateway.filter(isKept),
+    }
+    await ingress.applyTable(rest, signal)
+    return refused
+  }
+}
+
+function refusedRoutes(error: PolisError, table: EdgeTable): ReadonlyMap<string, string> {
+  return new Map(
+    error.problems.flatMap(({ path, message }) => {
+      const found = /^(?<list>http|ports|gateway)\[(?<index>\d+)\]/.exec(path)?.groups
+      const index = Number(found?.['index'])
+      const routes =
+        found?.['list'] === 'http'
+          ? table.http
+          : found?.['list'] === 'ports'
+            ? table.ports
+            : table.gateway
+      const uid = found === undefined ? undefined : routes[index]?.uid
+      return uid === undefined ? [] : [[uid, message] as const]
+    }),
+  )
 }
 
 /** What the table is made of; the status that this reconciler writes is none of it. */
