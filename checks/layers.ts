@@ -57,8 +57,13 @@ function layerOfImport(file: string, specifier: string): string | undefined {
   return name?.replace(/^driver-/, 'drivers/').replace(/^engine-/, 'engines/')
 }
 
-function isAllowed(from: string, to: string, specifier: string, isTest: boolean): boolean {
+/** The program `polis` is the shell and this host's own commands in one: nothing else of boot may see the shell. */
+const PROGRAM = join('boot', 'polis.ts')
+
+function isAllowed(file: string, from: string, to: string, specifier: string): boolean {
+  const isTest = file.endsWith('.test.ts')
   if (from === to) return true
+  if (file === PROGRAM && to === 'cli') return !specifier.startsWith('.')
   // A test may stand on the rig: real engines are started there and nowhere else.
   if (to === 'test' && isTest) return true
   if (specifier.startsWith('.')) return false
@@ -93,7 +98,7 @@ for (const file of files) {
   const from = layerOfPath(file)
   for (const specifier of importsOf(file)) {
     const to = layerOfImport(file, specifier)
-    if (to === undefined || isAllowed(from, to, specifier, file.endsWith('.test.ts'))) continue
+    if (to === undefined || isAllowed(file, from, to, specifier)) continue
     violations += 1
     process.stderr.write(`${file}: ${from} must not import ${to} (${specifier})\n`)
   }
