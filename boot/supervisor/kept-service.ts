@@ -223,3 +223,9 @@ function realpathOf(program: string): string {
     return program
   }
 }
+
+/** Whether what a supervisor started for this service, be it this one or one that is gone, runs. */
+export function isServiceRunning(runDir: string, name: string): boolean {
+  const record = findJson(recordPath(runDir, name), StartRecord)
+  return record !== undefined && findRunning(record) !== undefined
+}

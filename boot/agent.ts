@@ -1,0 +1,3 @@
+import { agent } from './commands/agent.ts'
+
+await agent()

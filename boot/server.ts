@@ -1,0 +1,3 @@
+import { server } from './commands/server.ts'
+
+await server()
