@@ -1,4 +1,5 @@
 import type { NodeFacts } from '@polis/resources/node'
+import { z } from 'zod'
 import type { DriverManifest } from './driver.ts'
 
 /** A certificate and what to trust with it. */
@@ -14,6 +15,17 @@ export interface EnrolledNode extends IssuedCertificate {
   readonly nodeUid: string
   readonly nodeName: string
 }
+
+/** What a node keeps of its enrolment, with the key that never leaves it. */
+export const NodeIdentity = z.object({
+  installationUid: z.string(),
+  nodeUid: z.string(),
+  nodeName: z.string(),
+  certificatePem: z.string(),
+  caPem: z.string(),
+  privateKeyPem: z.string(),
+})
+export type NodeIdentity = Readonly<z.infer<typeof NodeIdentity>>
 
 /** What decides about nodes' certificates: the kernel. Whoever holds the connections asks, and decides nothing. */
 export interface EnrolmentAuthority {

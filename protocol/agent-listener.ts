@@ -104,8 +104,8 @@ export class AgentListener {
     const order = this.#accepted
     const connection = callOver(socket, clock)
     try {
-      const nodeUid = await this.#admit(socket, authority)
-      this.sessions.add(await describeConnection(nodeUid, connection, logger), order)
+      const node = await this.#admit(socket, authority)
+      this.sessions.add(await describeConnection(node, connection, logger), order)
     } catch (thrown) {
       const why = toPolisError(thrown, 'admit a node')
       if (!connection.closed.aborted) {
@@ -116,7 +116,7 @@ export class AgentListener {
     }
   }
 
-  async #admit(socket: TLSSocket, authority: EnrolmentAuthority): Promise<string> {
+  async #admit(socket: TLSSocket, authority: EnrolmentAuthority) {
     const peer = findPeer(socket)
     if (peer === undefined) throw explainUnknownPeer(socket)
     const { identity, installationUid, serialNumber } = peer
@@ -124,7 +124,7 @@ export class AgentListener {
       throw new PolisError('PermissionDenied', 'this certificate is not that of a node')
     }
     if (await authority.isRevoked(identity.uid, serialNumber)) throw removedNode()
-    return identity.uid
+    return { nodeUid: identity.uid, serialNumber }
   }
 
   #serveAgent(socket: TLSSocket): void {

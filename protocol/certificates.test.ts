@@ -1,14 +1,23 @@
-import { createHash } from 'node:crypto'
 import { once } from 'node:events'
 import tls from 'node:tls'
 import { toSpiffeId } from '@polis/hal/spiffe'
+import { Channel } from '@polis/lib/channel'
+import { until } from '@polis/lib/until'
+import type { NodeFacts } from '@polis/resources/node'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { ALPN } from './alpn.ts'
 import { newKeyWithRequest } from './certificate-request.ts'
 import { dial, fetchCertificateAuthority, type KernelAddress } from './dial.ts'
 import { TEST_FACTS, TestAuthority } from './test-authority.ts'
 import { TestCertificates } from './test-certificates.ts'
-import { errorOf, isOver, soon, TestInstallation } from './test-installation.ts'
+import {
+  digestOfPem,
+  errorOf,
+  isOver,
+  soon,
+  TestInstallation,
+  WITHIN,
+} from './test-installation.ts'
 import type { TlsIdentity } from './tls-peer.ts'
 
 let at: TestInstallation
@@ -39,6 +48,19 @@ describe('a certificate', () => {
     const { certificateRequestPem } = await newKeyWithRequest()
     const renewing = errorOf(at.clientOf(identity).renew(certificateRequestPem, soon()))
     expect(await renewing).toMatchObject({ code: 'PermissionDenied' })
+  })
+
+  test('of a node that was removed unnoticed ends its connection at the next report', async () => {
+    const reports = new Channel<NodeFacts>()
+    const identity = await at.authority.nodeIdentity('n1')
+    const observe = (signal: AbortSignal): AsyncIterable<NodeFacts> => reports.read(signal)
+    const agent = await at.connectAgent({ identity, observe })
+    reports.push(TEST_FACTS)
+    await until(() => at.authority.reports.length === 1, { ...WITHIN, what: 'its facts' })
+    at.authority.nodeUids.delete('n1')
+    reports.push(TEST_FACTS)
+    await isOver(agent)
+    expect(agent.closed.reason).toMatchObject({ code: 'PermissionDenied' })
   })
 
   test('that has expired is refused in words', async () => {
@@ -123,16 +145,11 @@ describe('a certificate', () => {
 })
 
 describe('enrolling', () => {
-  const digestOf = (pem: string): string =>
-    createHash('sha256')
-      .update(Buffer.from(pem.replaceAll(/-----[A-Z ]+-----|\s/g, ''), 'base64'))
-      .digest('hex')
-
   test('finds the CA by its digest and gets a certificate that works', async () => {
     at.authority.tokens.set('secret', 1)
     const { caPem } = at
-    const fetched = await fetchCertificateAuthority(at.address, digestOf(caPem), soon())
-    expect(digestOf(fetched)).toBe(digestOf(caPem))
+    const fetched = await fetchCertificateAuthority(at.address, digestOfPem(caPem), soon())
+    expect(digestOfPem(fetched)).toBe(digestOfPem(caPem))
     const { privateKeyPem, certificateRequestPem } = await newKeyWithRequest()
     const request = { secret: 'secret', certificateRequestPem, facts: TEST_FACTS }
     const node = await at.clientOf(undefined).enrol(request, soon())
@@ -175,7 +192,7 @@ describe('enrolling', () => {
   test('says nothing to a server that has not the digest of the token', async () => {
     const foreign = await TestAuthority.create()
     const heard = await withImpostor(await foreign.serverIdentity(), async (address) => {
-      const fetching = fetchCertificateAuthority(address, digestOf(at.caPem), soon())
+      const fetching = fetchCertificateAuthority(address, digestOfPem(at.caPem), soon())
       expect(await errorOf(fetching)).toMatchObject({ code: 'PermissionDenied' })
       // Nor does a node that knows the CA already.
       const dialling = dial({ address, caPem: at.caPem, alpn: ALPN.calls }, soon())

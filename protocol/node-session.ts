@@ -17,6 +17,8 @@ import { decodePayload } from './payload.ts'
 /** A connection to an agent that said what it is for. */
 export interface DescribedConnection {
   readonly nodeUid: string
+  /** Of the certificate that it came with. */
+  readonly serialNumber: string
   readonly sessionUid: string
   readonly purpose: 'control' | 'bulk'
   readonly agentVersion: string
@@ -27,7 +29,7 @@ export interface DescribedConnection {
 
 /** Asks the peer what it is. Throws Unavailable when it goes away, InvalidArgument when it speaks no version that we do. */
 export async function describeConnection(
-  nodeUid: string,
+  { nodeUid, serialNumber }: Pick<DescribedConnection, 'nodeUid' | 'serialNumber'>,
   connection: CallingSession,
   logger: Logger,
 ): Promise<DescribedConnection> {
@@ -44,6 +46,7 @@ export async function describeConnection(
   }
   return {
     nodeUid,
+    serialNumber,
     sessionUid: answer.sessionUid,
     purpose: answer.purpose === Purpose.BULK ? 'bulk' : 'control',
     agentVersion: answer.agentVersion,

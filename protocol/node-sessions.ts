@@ -1,8 +1,9 @@
-import type { NodeObserver } from '@polis/hal/enrolment'
+import type { EnrolmentAuthority, NodeObserver } from '@polis/hal/enrolment'
 import { causeChain, PolisError } from '@polis/lib/error'
 import type { Logger } from '@polis/lib/logger'
 import { type DescribedConnection, observeNode } from './node-session.ts'
 import type { DriverPeer } from './remote-port.ts'
+import { removedNode } from './serve-kernel.ts'
 
 interface Session {
   readonly control: DescribedConnection
@@ -12,6 +13,7 @@ interface Session {
 
 /** Which agents are connected, and what is told of them. Liveness lives here, in memory, and nowhere else. */
 export class NodeSessions {
+  readonly #authority: Pick<EnrolmentAuthority, 'isRevoked'>
   readonly #observer: NodeObserver
   readonly #logger: Logger
   readonly #sessions = new Map<string, Session>()
@@ -20,7 +22,12 @@ export class NodeSessions {
   /** What is told of a node comes one after another. */
   readonly #telling = new Map<string, Promise<void>>()
 
-  constructor(deps: { readonly observer: NodeObserver; readonly logger: Logger }) {
+  constructor(deps: {
+    readonly authority: Pick<EnrolmentAuthority, 'isRevoked'>
+    readonly observer: NodeObserver
+    readonly logger: Logger
+  }) {
+    this.#authority = deps.authority
     this.#observer = deps.observer
     this.#logger = deps.logger
   }
@@ -100,12 +107,14 @@ export class NodeSessions {
   }
 
   async #tell(control: DescribedConnection): Promise<void> {
-    const { nodeUid, manifests, agentVersion, connection } = control
+    const { nodeUid, serialNumber, manifests, agentVersion, connection } = control
     const logger = this.#logger.child({ nodeUid })
     logger.info('node connected', { agentVersion })
     await this.#attempt(nodeUid, () => this.#observer.connected(nodeUid, manifests))
     try {
       for await (const facts of observeNode(control)) {
+        // A node that was removed while it was connected is found out at its next report.
+        if (await this.#authority.isRevoked(nodeUid, serialNumber)) connection.close(removedNode())
         await this.#attempt(nodeUid, () => this.#observer.reported(nodeUid, facts))
       }
     } catch (thrown) {

@@ -85,5 +85,8 @@ function generateKeys() {
 
 function validFor(lifeMs: number): { notBefore: Date; notAfter: Date } {
   const nowMs = Date.now()
-  return { notBefore: new Date(nowMs - 3_600_000), notAfter: new Date(nowMs + lifeMs) }
+  return {
+    notBefore: new Date(nowMs - 1_000 + Math.min(lifeMs, 0)),
+    notAfter: new Date(nowMs + lifeMs),
+  }
 }

@@ -1,9 +1,13 @@
+import { createHash, X509Certificate } from 'node:crypto'
 import type { BuilderPort, BuildRequest } from '@polis/hal/builder'
 import { FakeBuilder } from '@polis/hal/builder/fake'
+import { formatJoinToken } from '@polis/hal/join-token'
 import { LocalDevices } from '@polis/hal/local-devices'
 import { silentLogger } from '@polis/lib/logger'
 import { systemClock } from '@polis/lib/system-clock'
+import { newUid } from '@polis/lib/uid'
 import { until } from '@polis/lib/until'
+import type { NodeFacts } from '@polis/resources/node'
 import { AgentListener } from './agent-listener.ts'
 import { ALPN } from './alpn.ts'
 import { dial, type KernelAddress } from './dial.ts'
@@ -20,6 +24,8 @@ export interface TestAgentOptions {
   readonly builder?: BuilderPort
   readonly sessionUid?: string
   readonly purpose?: 'control' | 'bulk'
+  /** What it says of itself; once, when left out. */
+  readonly observe?: (signal: AbortSignal) => AsyncIterable<NodeFacts>
 }
 
 export const WITHIN = { deadlineMs: 5_000, everyMs: 5 }
@@ -39,8 +45,11 @@ export class TestInstallation implements AsyncDisposable {
     this.address = address
   }
 
-  static async start(): Promise<TestInstallation> {
-    const authority = await TestAuthority.create()
+  /** With an authority and a port, as the server that comes back after a restart. */
+  static async start(
+    options: { readonly authority?: TestAuthority; readonly port?: number } = {},
+  ): Promise<TestInstallation> {
+    const authority = options.authority ?? (await TestAuthority.create())
     const listener = new AgentListener({
       identity: await authority.serverIdentity(),
       installationUid: authority.installationUid,
@@ -52,8 +61,15 @@ export class TestInstallation implements AsyncDisposable {
     const host = '127.0.0.1'
     return new TestInstallation(authority, listener, {
       host,
-      port: await listener.listen({ host, port: 0 }),
+      port: await listener.listen({ host, port: options.port ?? 0 }),
     })
+  }
+
+  /** A token for that many nodes. */
+  newJoinToken(uses = 1): string {
+    const secret = newUid()
+    this.authority.tokens.set(secret, uses)
+    return formatJoinToken({ secret, caDigest: digestOfPem(this.caPem) })
   }
 
   get caPem(): string {
@@ -79,10 +95,7 @@ export class TestInstallation implements AsyncDisposable {
       agentVersion: '0.1.0',
       manifests: [driver.manifest, { name: 'from 2031' } as never],
       devices,
-      observe: async function* (signal) {
-        yield TEST_FACTS
-        await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }))
-      },
+      observe: options.observe ?? reportOnce,
       onFailure: () => undefined,
       clock: systemClock,
     })
@@ -119,8 +132,18 @@ export class TestInstallation implements AsyncDisposable {
   }
 }
 
+async function* reportOnce(signal: AbortSignal): AsyncGenerator<NodeFacts> {
+  yield TEST_FACTS
+  await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }))
+}
+
 export async function isOver(session: PeerSession): Promise<void> {
   await until(() => session.closed.aborted, { ...WITHIN, what: 'the end of a connection' })
+}
+
+/** SHA-256 of a certificate's bytes, hexadecimal. */
+export function digestOfPem(pem: string): string {
+  return createHash('sha256').update(new X509Certificate(pem).raw).digest('hex')
 }
 
 /** What a call throws. */

@@ -1,0 +1,77 @@
+import { mkdir, open, readFile, rename, rm } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import { NodeIdentity } from '@polis/hal/enrolment'
+import { PolisError } from '@polis/lib/error'
+import type { IdentityStore } from './identity-store.ts'
+
+/** One file, readable by its owner only. Key and certificate are one file, so that they always belong together. */
+export class FileIdentityStore implements IdentityStore {
+  readonly #path: string
+
+  constructor(path: string) {
+    this.#path = path
+  }
+
+  async load(): Promise<NodeIdentity | undefined> {
+    let text: string
+    try {
+      text = await readFile(this.#path, 'utf8')
+    } catch (cause) {
+      if (isMissing(cause)) return undefined
+      throw this.#unreadable(cause)
+    }
+    const parsed = NodeIdentity.safeParse(parseJson(text))
+    // The parser's error would quote the file, and with it the key.
+    if (!parsed.success) throw this.#unreadable(undefined)
+    return parsed.data
+  }
+
+  async save(identity: NodeIdentity): Promise<void> {
+    const folder = dirname(this.#path)
+    await mkdir(folder, { recursive: true, mode: 0o700 })
+    const next = `${this.#path}.next`
+    try {
+      await rm(next, { force: true })
+      // 'wx': never through a link or into a file that somebody else made.
+      const file = await open(next, 'wx', 0o600)
+      try {
+        await file.writeFile(JSON.stringify(identity))
+        await file.sync()
+      } finally {
+        await file.close()
+      }
+      await rename(next, this.#path)
+      await syncFolder(folder)
+    } catch (cause) {
+      throw new PolisError('Unavailable', `cannot write ${this.#path}`, { cause })
+    }
+  }
+
+  #unreadable(cause: unknown): PolisError {
+    return new PolisError('FailedPrecondition', `cannot read who this node is in ${this.#path}`, {
+      cause,
+      hint: 'remove that file and join this node again with a new token',
+    })
+  }
+}
+
+async function syncFolder(path: string): Promise<void> {
+  const folder = await open(path, 'r')
+  try {
+    await folder.sync()
+  } finally {
+    await folder.close()
+  }
+}
+
+function isMissing(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'ENOENT'
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
