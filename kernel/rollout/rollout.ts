@@ -18,7 +18,7 @@ export interface RolloutInput {
 
 export interface RolloutDecision {
   readonly moves: readonly RolloutMove[]
-  /** Every slot holds exactly one task, of the newest template, serving. */
+  /** Every slot holds exactly one task, of the newest template, serving, and there are no others. */
   readonly isConverged: boolean
   /** Why the newest template cannot be brought up, when it has failed for good. */
   readonly failure: string | undefined
@@ -31,47 +31,70 @@ const MAX_RESTARTS = 3
  * What to do next so that a service's tasks become what its spec says. The first roll-out and a scale-up start all
  * slots at once; a change of template walks slot by slot, so that a bad version costs one slot's try and nothing that
  * serves. Start-first: a new task must serve before the old one goes. Stop-first: the old one is gone before the new
- * one comes. Pure.
+ * one comes, and serves before the next slot is begun. Pure.
  */
 export function decideRollout(input: RolloutInput): RolloutDecision {
   const { service, tasks, templateHash } = input
   const { replicas, updateOrder } = service.spec
   const staying = tasks.filter((task) => task.metadata.deletionRequestedAt === undefined)
-  const moves: RolloutMove[] = []
-  const isServing = (task: Task): boolean => serves(task, input.isRouted)
-  const isNew = (task: Task): boolean => task.spec.templateHash === templateHash
-
-  for (const task of staying.filter(({ spec }) => spec.slot > replicas)) {
-    moves.push({ type: 'remove', task, why: 'scaled down' })
-  }
   const slots = Array.from({ length: replicas }, (_, index) => index + 1)
+  const isNew = (task: Task): boolean => task.spec.templateHash === templateHash
+  const isServing = (task: Task): boolean => serves(task, input.isRouted)
+
   const isUpdating = staying.some((task) => !isNew(task) && task.spec.slot <= replicas)
   const isTrying = staying.some((task) => isNew(task) && !isServing(task))
-  let mayUpdate = !isTrying
-  let isConverged = tasks.every(({ spec }) => spec.slot <= replicas)
+  const hasGap = slots.some((slot) => !staying.some(({ spec }) => spec.slot === slot))
+  const mayFill = !isTrying || !isUpdating
+  // A gap is a slot given up for the new version, or one that was never there: first it is filled, then the next is begun.
+  let mayUpdate = !isTrying && !hasGap
 
+  const moves: RolloutMove[] = staying
+    .filter(({ spec }) => spec.slot > replicas)
+    .map((task) => remove(task, 'scaled down'))
   for (const slot of slots) {
-    const inSlot = tasks.filter((task) => task.spec.slot === slot)
-    const current = newest(staying.filter((task) => task.spec.slot === slot && isNew(task)))
-    const outdated = staying.filter((task) => task.spec.slot === slot && task !== current)
+    const inSlot = staying.filter((task) => task.spec.slot === slot)
+    const current = newest(inSlot.filter(isNew))
+    const others = inSlot.filter((task) => task !== current)
     if (current !== undefined && isServing(current)) {
-      for (const task of outdated) moves.push({ type: 'remove', task, why: 'replaced' })
-      isConverged &&= inSlot.length === 1
+      moves.push(...others.map((task) => remove(task, 'replaced')))
       continue
     }
-    isConverged = false
+    const outdated = others.find(isServing) ?? newest(others)
+    // Versions that were overtaken before they served stand in for nothing.
+    moves.push(...others.filter((task) => task !== outdated).map((t) => remove(t, 'overtaken')))
     if (current !== undefined) continue
-    if (outdated.length === 0) {
-      const isBlocked = updateOrder === 'stop-first' && inSlot.length > 0
-      if (!isBlocked && (mayUpdate || !isUpdating)) moves.push({ type: 'create', slot })
+    if (outdated === undefined) {
+      const isLeaving = tasks.some((task) => task.spec.slot === slot)
+      const isBlocked = updateOrder === 'stop-first' && isLeaving
+      if (mayFill && !isBlocked) moves.push({ type: 'create', slot })
     } else if (mayUpdate) {
       mayUpdate = false
       if (updateOrder === 'start-first') moves.push({ type: 'create', slot })
-      else
-        moves.push(...outdated.map((task) => ({ type: 'remove' as const, task, why: 'replaced' })))
+      else moves.push(remove(outdated, 'replaced'))
     }
   }
-  return { moves, isConverged, failure: failureOf(staying.filter(isNew)) }
+  return {
+    moves,
+    isConverged: isConverged(tasks, slots, (task) => isNew(task) && isServing(task)),
+    failure: failureOf(staying.filter(isNew)),
+  }
+}
+
+/** Tasks on their way out count: they hold volumes and answer requests until they are gone. */
+function isConverged(
+  tasks: readonly Task[],
+  slots: readonly number[],
+  isUp: (task: Task) => boolean,
+): boolean {
+  const isAllUp = tasks.every(
+    (task) => isUp(task) && task.metadata.deletionRequestedAt === undefined,
+  )
+  const held = new Set(tasks.map(({ spec }) => spec.slot))
+  return isAllUp && tasks.length === slots.length && slots.every((slot) => held.has(slot))
+}
+
+function remove(task: Task, why: string): RolloutMove {
+  return { type: 'remove', task, why }
 }
 
 function serves(task: Task, isRouted: boolean): boolean {
