@@ -209,12 +209,19 @@ describe('an agent', () => {
       },
       { ...WITHIN, what: 'the renewal' },
     )
-    const serial = (pem: string | undefined): string => new X509Certificate(pem ?? '').serialNumber
-    expect(serial(renewed.certificatePem)).not.toBe(serial(before?.certificatePem))
+    const first = new X509Certificate(before?.certificatePem ?? '')
+    expect(new X509Certificate(renewed.certificatePem).serialNumber).not.toBe(first.serialNumber)
     expect(renewed).toMatchObject({ nodeUid, nodeName: before?.nodeName })
     expect(at.authority.news.filter((news) => news.startsWith('connected'))).toHaveLength(1)
     expect(await builderOf(nodeUid).listImages({}, soon())).toEqual({ images: [] })
-  })
+    // The next session begins with the certificate that holds then.
+    await until(() => first.validToDate < new Date(), { ...WITHIN, what: 'the first one’s end' })
+    at.listener.disconnect(nodeUid, new PolisError('Unavailable', 'the server restarts'))
+    await until(() => at.authority.news.filter((news) => news.startsWith('connected')).length > 1, {
+      ...WITHIN,
+      what: 'the next session',
+    })
+  }, 20_000)
 })
 
 describe('a device', () => {

@@ -28,9 +28,9 @@ export class FileIdentityStore implements IdentityStore {
 
   async save(identity: NodeIdentity): Promise<void> {
     const folder = dirname(this.#path)
-    await mkdir(folder, { recursive: true, mode: 0o700 })
     const next = `${this.#path}.next`
     try {
+      await mkdir(folder, { recursive: true, mode: 0o700 })
       await rm(next, { force: true })
       // 'wx': never through a link or into a file that somebody else made.
       const file = await open(next, 'wx', 0o600)
