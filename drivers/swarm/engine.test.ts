@@ -62,6 +62,20 @@ async function incarnations(): Promise<ReadonlyMap<string, string | undefined>> 
   return new Map(tasks.map(({ uid, incarnation }) => [uid, incarnation]))
 }
 
+test('a container that another driver of the same installation made is no task', async () => {
+  const labels = ['--label', `polis.installation=${host.installationUid}`, '--label=polis.device=x']
+  const { stdout } = await server.exec('docker', [
+    'run',
+    '--detach',
+    ...labels,
+    image,
+    'sleep',
+    '600',
+  ])
+  expect((await port.listTasks({}, anyTime())).tasks).toEqual([])
+  await server.exec('docker', ['rm', '--force', stdout.trim()])
+})
+
 describe('dockerd restarts', { timeout: 120_000 }, () => {
   test.each(['SIGTERM', 'SIGKILL'] as const)(
     'after %s all run again, as others',

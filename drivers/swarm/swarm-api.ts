@@ -109,7 +109,8 @@ export class SwarmApi {
 
   #labels(uid: string | undefined): string[] {
     const ours = `${INSTALLATION_LABEL}=${this.installationUid}`
-    return uid === undefined ? [ours] : [ours, `${TASK_LABEL}=${uid}`]
+    // The key alone: other drivers of the installation make things that are no tasks.
+    return uid === undefined ? [ours, TASK_LABEL] : [ours, `${TASK_LABEL}=${uid}`]
   }
 
   async #get<T>(
