@@ -5,6 +5,9 @@ import { PolisError } from '@polis/lib/error'
 
 export const DEFAULT_HOME = '/var/lib/polis'
 
+/** What devices keep only until the next reboot: a folder for each installation on the host. */
+export const VOLATILE_DIR = '/run/polis'
+
 /** Every folder is 0700: only root reads what Polis keeps. */
 export interface Home {
   readonly root: string

@@ -1,10 +1,11 @@
 // `polis uninstall`: shows what installing changed here, and with --yes takes it back.
-import { rmSync } from 'node:fs'
+import { existsSync, readdirSync, rmdirSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { PolisError } from '@polis/lib/error'
 import { run } from '@polis/lib/run'
 import { type Config, readConfig } from '../config.ts'
-import { type Home, homeOf } from '../home.ts'
+import { type Home, homeOf, VOLATILE_DIR } from '../home.ts'
 import { readInstallRecord } from '../install-record.ts'
 import { chooseRunner } from '../services/choose-runner.ts'
 import { newSteps, type Steps } from '../start/steps.mjs'
@@ -105,6 +106,7 @@ async function undo(context: Context): Promise<void> {
     // Engines last: without them nothing above could be taken away.
     await runner.ensure([], signal)
     await runner.leave(signal)
+    await deleteFolder(join(VOLATILE_DIR, installationUid), signal)
   })
   for (const file of files) rmSync(file, { force: true })
   const removable = await removablePackages(packages, signal)
@@ -116,13 +118,25 @@ async function undo(context: Context): Promise<void> {
     return
   }
   await steps.run(`Data deleted: ${home.root}`, async () => {
-    await unmountAll(home.root, signal)
-    if (findMounts(home.root).length > 0) {
-      throw new PolisError('FailedPrecondition', `something is still mounted below ${home.root}`)
-    }
-    rmSync(home.root, { recursive: true, force: true })
+    await deleteFolder(home.root, signal)
     rmSync(keyFile, { force: true })
   })
+}
+
+/** Its content at least: the folder itself may be a disk's. Nothing is deleted through a mount. */
+async function deleteFolder(folder: string, signal: AbortSignal): Promise<void> {
+  await unmountAll(folder, signal)
+  const [mount] = findMounts(folder)
+  if (mount !== undefined) {
+    throw new PolisError('FailedPrecondition', `${mount} is still mounted`)
+  }
+  if (!existsSync(folder)) return
+  for (const name of readdirSync(folder)) rmSync(join(folder, name), { recursive: true })
+  try {
+    rmdirSync(folder)
+  } catch {
+    // A mount point stays.
+  }
 }
 
 /** Those of the list that are installed and that nothing else on this host came to need. */

@@ -162,4 +162,7 @@ export async function collectFacts(options: FactsOptions): Promise<HostFacts> {
   }
 }
 
-export const toMiB = (bytes: number): string => `${Math.round(bytes / MIB)} MiB`
+export function toSize(bytes: number): string {
+  const mib = bytes / MIB
+  return mib < 10_240 ? `${Math.round(mib)} MiB` : `${Math.round(mib / 1024)} GiB`
+}

@@ -1,5 +1,5 @@
 // What is wrong with a host, and what to do about it. Decides only: the facts are collected elsewhere.
-import { type HostFacts, toMiB } from './facts.ts'
+import { type HostFacts, toSize } from './facts.ts'
 import { type Finding, ok, problem, warning } from './finding.ts'
 
 const MIB = 1024 * 1024
@@ -67,7 +67,7 @@ function judgeCgroups({ cgroups, canLimitMemory }: HostFacts): Finding {
 
 function judgeDisk({ path, freeBytes, freeFiles }: HostFacts['disks'][number]): Finding {
   const remedy = 'free some space: docker system df shows what images take'
-  const message = `${toMiB(freeBytes)} free at ${path}`
+  const message = `${toSize(freeBytes)} free at ${path}`
   if (freeBytes < DISK_NEEDED_BYTES) return problem('disk', message, remedy)
   if (freeBytes < DISK_WANTED_BYTES) return warning('disk', message, remedy)
   if (freeFiles < FILES_WANTED) {
@@ -77,7 +77,7 @@ function judgeDisk({ path, freeBytes, freeFiles }: HostFacts['disks'][number]): 
 }
 
 function judgeMemory({ memoryTotalBytes, memoryFreeBytes }: HostFacts): Finding {
-  const message = `${toMiB(memoryFreeBytes)} of ${toMiB(memoryTotalBytes)} free`
+  const message = `${toSize(memoryFreeBytes)} of ${toSize(memoryTotalBytes)} free`
   if (memoryTotalBytes < MEMORY_NEEDED_BYTES) {
     return problem('memory', message, 'Polis with one application needs 1 GiB')
   }

@@ -63,10 +63,32 @@ export async function removeLeftovers(
     ]
     // A network is in use until Swarm has seen the last task end: the next round takes it.
     await Promise.allSettled(paths.map((path) => docker.send('DELETE', path, { signal })))
+    // The swarm itself uses one of them.
+    if (services.length + containers.length === 0)
+      await leaveOwnSwarm(docker, installationUid, signal)
     return paths.length === 0
   }
   const what = 'everything Polis made in Docker is gone'
   await until(isEmpty, { deadlineMs: 60_000, everyMs: 500, signal, what })
+}
+
+const Swarm = z.object({ Spec: z.object({ Labels: z.record(z.string(), z.string()).nullish() }) })
+
+/** Only the swarm that this installation began; one that was there before is left as it is. */
+async function leaveOwnSwarm(
+  docker: DockerClient,
+  installationUid: string,
+  signal: AbortSignal,
+): Promise<void> {
+  try {
+    const { Spec } = await docker.request('GET', '/swarm', { schema: Swarm, signal })
+    if (Spec.Labels?.[LABEL] !== installationUid) return
+    await docker.send('POST', '/swarm/leave', { query: { force: true }, signal })
+    // What closed the swarm's ports to the outside.
+    await run('nft', ['delete', 'table', 'inet', 'polis_swarm'], { signal })
+  } catch {
+    signal.throwIfAborted()
+  }
 }
 
 /** Programs whose command line names a file below the folder: the edge. */

@@ -4,11 +4,9 @@ import { Agent } from '@polis/agent/agent'
 import { FileIdentityStore } from '@polis/agent/file-identity-store'
 import { SystemFacts } from '@polis/agent/node-facts'
 import { systemClock } from '@polis/lib/system-clock'
+import { VOLATILE_DIR } from '../home.ts'
 import type { ServiceOptions } from '../run-service.ts'
 import { driversOf } from './drivers.ts'
-
-/** What devices keep only until the next reboot. Apart for each installation on the host. */
-const RUN_DIR = '/run/polis'
 
 /** `polis agent`: this node's drivers, served to the kernel until the signal aborts. */
 export async function runAgent(options: ServiceOptions, signal: AbortSignal): Promise<void> {
@@ -22,7 +20,7 @@ export async function runAgent(options: ServiceOptions, signal: AbortSignal): Pr
     drivers: driversOf(config),
     agentVersion,
     dataDir: join(home.agentDir, 'devices'),
-    runDir: join(RUN_DIR, config.installationUid),
+    runDir: join(VOLATILE_DIR, config.installationUid),
     clock,
     logger,
     random: Math.random,
