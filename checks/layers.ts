@@ -42,6 +42,19 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
     'api',
     'boot',
   ],
+  bench: [
+    'lib',
+    'resources',
+    'hal',
+    'protocol',
+    'kernel',
+    'engines',
+    'drivers',
+    'agent',
+    'api',
+    'boot',
+    'test',
+  ],
 }
 
 /** `kernel` for kernel/store/store.ts; `drivers/zfs` for a driver, so that drivers stay islands. */
