@@ -8,10 +8,12 @@ import { FakeEngine } from '@polis/hal/orchestrator/fake-engine'
 import type { Devices, Ports } from '@polis/hal/ports'
 import { FakeRegistry } from '@polis/hal/registry/fake'
 import { FakeVolumeHost } from '@polis/hal/volume-host/fake'
+import type { Journal } from '@polis/kernel/journal'
 import { openMemoryJournal } from '@polis/kernel/journal/memory'
 import type { BlobStore } from '@polis/kernel/kernel'
 import { PolisKernel } from '@polis/kernel/polis-kernel'
 import { SecretSealer } from '@polis/kernel/secret-sealing'
+import type { Store } from '@polis/kernel/store'
 import { openMemoryStore } from '@polis/kernel/store/memory'
 import { PolisError } from '@polis/lib/error'
 import { type Logger, silentLogger } from '@polis/lib/logger'
@@ -30,6 +32,14 @@ const MANIFESTS: readonly DriverManifest[] = [
     capabilities: { bindingType: 'postgresql', uriScheme: 'postgresql' },
   },
 ]
+
+export interface FakeWorldParts {
+  /** Default: in memory, as the journal. */
+  readonly store?: Store
+  readonly journal?: Journal
+  /** Stands between the kernel and the fakes. */
+  readonly wrap?: (devices: Devices) => Devices
+}
 
 /** An installation on fakes: the real kernel with a store in memory, and a world that tests play with. */
 export class FakeWorld implements AsyncDisposable {
@@ -51,21 +61,25 @@ export class FakeWorld implements AsyncDisposable {
   readonly database = new FakeDatabaseServer()
   readonly builder = new FakeBuilder()
   readonly registry = new FakeRegistry()
-  readonly store = openMemoryStore({ clock: systemClock })
-  readonly journal = openMemoryJournal({ clock: systemClock })
+  readonly store: Store
+  readonly journal: Journal
   readonly blobs = new MemoryBlobs()
   readonly installationUid = newUid()
   kernel: PolisKernel
+  readonly #wrap: (devices: Devices) => Devices
   #stopping = new AbortController()
   #running: Promise<void> = Promise.resolve()
 
-  constructor(crash?: CrashPoint) {
+  constructor(crash?: CrashPoint, parts: FakeWorldParts = {}) {
+    this.store = parts.store ?? openMemoryStore({ clock: systemClock })
+    this.journal = parts.journal ?? openMemoryJournal({ clock: systemClock })
+    this.#wrap = parts.wrap ?? ((devices) => devices)
     this.kernel = this.#newKernel(crash)
   }
 
   /** A world with one node connected and all its standard devices asked for. */
-  static async open(): Promise<FakeWorld> {
-    const world = new FakeWorld()
+  static async open(parts: FakeWorldParts = {}): Promise<FakeWorld> {
+    const world = new FakeWorld(undefined, parts)
     await world.start()
     return world
   }
@@ -103,7 +117,7 @@ export class FakeWorld implements AsyncDisposable {
   }
 
   #newKernel(crash: CrashPoint | undefined): PolisKernel {
-    const devices = this.#devices()
+    const devices = this.#wrap(this.#devices())
     return new PolisKernel({
       installationUid: this.installationUid,
       store: crash?.store(this.store) ?? this.store,
