@@ -5,6 +5,7 @@ import type { Logger } from '@polis/lib/logger'
 import { newUid } from '@polis/lib/uid'
 import { withTrace } from '@polis/lib/trace'
 import type { ObjectCache, ObjectEvent } from '../objects/object-cache.ts'
+import { Deadline } from './deadline.ts'
 import { WorkQueue } from './work-queue.ts'
 
 export type Result =
@@ -61,7 +62,7 @@ export class Controller {
     this.#queue = queue
     const unsubscribe = this.#deps.cache.subscribe((events) => {
       for (const event of events) {
-        for (const key of this.#reconciler.keysOf(event)) queue.add(key)
+        for (const key of this.#keysOf(event)) queue.add(key)
       }
     })
     try {
@@ -77,6 +78,20 @@ export class Controller {
   /** Looks at the key again soon: for what happens outside the store. */
   enqueue(key: string): void {
     this.#queue?.add(key)
+  }
+
+  /** A mistake of one reconciler must not keep the event from the others; the resync makes up for it. */
+  #keysOf(event: ObjectEvent): readonly string[] {
+    try {
+      return this.#reconciler.keysOf(event)
+    } catch (thrown) {
+      const { name } = this.#reconciler
+      this.#deps.logger.error('event not understood', {
+        controller: name,
+        causes: causeChain(thrown),
+      })
+      return []
+    }
   }
 
   async #resync(queue: WorkQueue, signal: AbortSignal): Promise<void> {
@@ -97,10 +112,10 @@ export class Controller {
   /** Returns after how long to look again, if by itself. */
   async #reconcileOnce(key: string, signal: AbortSignal): Promise<number | undefined> {
     const requestId = this.#reconciler.requestIdOf?.(key) ?? newUid()
-    const deadline = AbortSignal.any([signal, AbortSignal.timeout(RECONCILE_DEADLINE_MS)])
     return await withTrace({ requestId }, async () => {
+      using deadline = new Deadline(this.#deps.clock, RECONCILE_DEADLINE_MS, signal)
       try {
-        const result = await this.#reconciler.reconcile(key, deadline)
+        const result = await this.#reconciler.reconcile(key, deadline.signal)
         this.#failures.delete(key)
         return result.kind === 'requeue' ? result.afterMs : undefined
       } catch (thrown) {

@@ -32,8 +32,9 @@ export class WorkQueue {
     this.#takers.shift()?.()
   }
 
-  /** Adds the key after a delay, unless it is added before. A later delay replaces an earlier one. */
+  /** Adds the key after a delay, unless it is queued already or added before. A later delay replaces an earlier one. */
   addAfter(key: string, delayMs: number): void {
+    if (this.#queued.has(key) || this.#again.has(key)) return
     this.#timers.get(key)?.abort()
     const timer = new AbortController()
     this.#timers.set(key, timer)
