@@ -12,7 +12,7 @@ import type { Journal } from '@polis/kernel/journal'
 import { openMemoryJournal } from '@polis/kernel/journal/memory'
 import type { BlobStore } from '@polis/kernel/kernel'
 import { PolisKernel } from '@polis/kernel/polis-kernel'
-import { SecretSealer } from '@polis/kernel/secret-sealing'
+import { type SealingKey, SecretSealer } from '@polis/kernel/secret-sealing'
 import type { Store } from '@polis/kernel/store'
 import { openMemoryStore } from '@polis/kernel/store/memory'
 import { PolisError } from '@polis/lib/error'
@@ -65,6 +65,8 @@ export class FakeWorld implements AsyncDisposable {
   readonly journal: Journal
   readonly blobs = new MemoryBlobs()
   readonly installationUid = newUid()
+  /** The newest first; a new kernel reads them. */
+  keys: readonly [SealingKey, ...SealingKey[]] = [{ id: 'k1', bytes: new Uint8Array(32) }]
   kernel: PolisKernel
   readonly #wrap: (devices: Devices) => Devices
   #stopping = new AbortController()
@@ -127,7 +129,7 @@ export class FakeWorld implements AsyncDisposable {
       clock: systemClock,
       logger: process.env['POLIS_TEST_LOG'] === undefined ? silentLogger : consoleLogger,
       random: () => 0.5,
-      sealer: new SecretSealer([{ id: 'k1', bytes: new Uint8Array(32) }]),
+      sealer: new SecretSealer(this.keys),
       standardDevices: [
         { driver: 'swarm', name: 'swarm', parameters: {} },
         { driver: 'bind-mount', name: 'volumes', parameters: {} },

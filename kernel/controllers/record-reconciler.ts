@@ -43,7 +43,7 @@ export class RecordReconciler implements Reconciler {
   }
 
   async reconcile(uid: string): Promise<Result> {
-    const { cache, writer, clock } = this.#deps
+    const { cache, writer, clock, sealer } = this.#deps
     const object = this.#find(uid)
     if (object === undefined) return { kind: 'settled' }
     if (object.metadata.deletionRequestedAt !== undefined) {
@@ -58,6 +58,13 @@ export class RecordReconciler implements Reconciler {
         return { kind: 'settled' }
       }
       return { kind: 'requeue', afterMs: Math.min(leftMs, MAX_DELAY_MS) }
+    }
+    if (object.kind === 'Secret' && sealer.isOutdated(object.spec.sealedValue)) {
+      // The key was rotated: what the old one sealed is sealed anew, its value unchanged.
+      const plain = sealer.unseal(object.spec.sealedValue, uid)
+      const spec = { ...object.spec, sealedValue: sealer.seal(plain, uid) }
+      await writer.commit([{ type: 'spec', before: object, spec }])
+      return { kind: 'settled' }
     }
     const change = readiness(object, { status: 'True', reason: 'Written', message: '' }, clock)
     if (change !== undefined) await writer.commit([change])

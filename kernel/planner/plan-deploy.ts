@@ -11,6 +11,7 @@ import type { ObjectChange } from '../objects/change.ts'
 import type { RequestOf } from '../operations/request.ts'
 import { type Decision, decision, type PlanContext, problem, projectUidOf } from './decision.ts'
 import { findConflicts } from './find-conflicts.ts'
+import { quotaProblems } from './quotas.ts'
 import { imagesOf } from './images.ts'
 import { derivedName, revisionName } from './naming.ts'
 
@@ -33,6 +34,7 @@ export function planDeploy(request: DeployRequest, context: PlanContext): Decisi
     ...contextProblems(request, model, context),
     ...ownershipProblems(request, existing, context, projectUid),
     ...findConflicts({ model, instanceName, instance: existing, projectUid, context }),
+    ...quotaProblems({ model, instanceName, instance: existing, projectUid, context }),
   ]
   const intent = intentOf(request, { model, existing, instanceName, projectUid, context })
   return decision({
