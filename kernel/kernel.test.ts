@@ -288,7 +288,7 @@ test('a port that a foreign program holds is refused by name, and nothing else s
   ).rejects.toMatchObject({
     code: 'AlreadyExists',
     path: 'target.port',
-    message: expect.stringContaining('apache2 (pid 77)'),
+    message: "port 9000 is held by apache2 (pid 77), which is not Polis'",
   })
   expect(world.ingress.endpointsFor('shop.localhost')).toHaveLength(1)
 })
