@@ -29,22 +29,28 @@ function hashOfFolder(folder: string): string {
 const part = `${DIST}.part`
 const old = `${DIST}.old`
 for (const folder of [part, old]) rmSync(folder, { recursive: true, force: true })
-await build({
-  cwd: ROOT,
-  input: ENTRIES,
-  platform: 'node',
-  logLevel: 'warn',
-  transform: { target: 'node24' },
-  output: {
-    dir: part,
-    format: 'esm',
-    sourcemap: true,
-    entryFileNames: '[name].js',
-    // Flat: `import.meta.url` of a chunk must lie beside the workers.
-    chunkFileNames: '[name]-[hash].js',
-    comments: { legal: true },
-  },
-})
+try {
+  await build({
+    cwd: ROOT,
+    input: ENTRIES,
+    platform: 'node',
+    logLevel: 'warn',
+    transform: { target: 'node24' },
+    output: {
+      dir: part,
+      format: 'esm',
+      sourcemap: true,
+      entryFileNames: '[name].js',
+      // Flat: `import.meta.url` of a chunk must lie beside the workers.
+      chunkFileNames: '[name]-[hash].js',
+      comments: { legal: true },
+    },
+  })
+} catch (error) {
+  // The whole of it, and no stack of the bundler's own.
+  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`)
+  process.exit(1)
+}
 writeFileSync(join(part, 'build.json'), JSON.stringify({ id: hashOfFolder(part) }))
 // Programs that run now have read theirs; the next to start find a whole folder.
 if (existsSync(DIST)) renameSync(DIST, old)

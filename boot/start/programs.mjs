@@ -6,7 +6,7 @@ import { Refusal } from './refusal.mjs'
 
 // Debian keeps daemons in sbin, which the PATH of an ordinary shell leaves out.
 const SYSTEM_FOLDERS = ['/usr/local/sbin', '/usr/sbin', '/sbin', '/usr/bin', '/bin']
-const LAST_LINES = 15
+const LAST_LINES = 40
 
 export function isInstalled(program) {
   const folders = [...(process.env.PATH ?? '').split(delimiter), ...SYSTEM_FOLDERS]
