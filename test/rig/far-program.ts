@@ -1,6 +1,7 @@
 // A device in a program of its own, so that it can live in a server's namespaces. One JSON line a message.
 import { createInterface } from 'node:readline'
 import { bindMountDriver } from '@polis/driver-bind-mount'
+import { ociRegistryDriver } from '@polis/driver-oci-registry'
 import { postgresqlDriver } from '@polis/driver-postgresql'
 import type { DeviceCertificate, DeviceLifecycle } from '@polis/hal/driver'
 import { PolisError, toPolisError } from '@polis/lib/error'
@@ -8,7 +9,7 @@ import { silentLogger } from '@polis/lib/logger'
 import { z } from 'zod'
 import { systemClock } from '../driver-host.ts'
 
-export const FAR_DRIVERS = ['bind-mount', 'postgresql'] as const
+export const FAR_DRIVERS = ['bind-mount', 'postgresql', 'oci-registry'] as const
 export type FarDriver = (typeof FAR_DRIVERS)[number]
 
 const Start = z.object({
@@ -47,6 +48,7 @@ function open(argument: string | undefined): DeviceLifecycle {
   const drivers = {
     'bind-mount': bindMountDriver,
     postgresql: () => postgresqlDriver(deps),
+    'oci-registry': () => ociRegistryDriver(deps),
   }
   const device = { uid: start.deviceUid, name: 'exam', parameters: start.parameters }
   return drivers[start.driver]().open(device, {
