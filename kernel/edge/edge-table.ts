@@ -1,4 +1,4 @@
-import type { EdgeTable, Endpoint } from '@polis/hal/ingress'
+import type { EdgeTable, Endpoint, GatewayRoute } from '@polis/hal/ingress'
 import type { Attachment } from '@polis/resources/attachment'
 import type { Node } from '@polis/resources/node'
 import type { Task } from '@polis/resources/task'
@@ -15,53 +15,52 @@ export interface EdgePlan {
 /**
  * All that one node's edge shall do, from what is known now. A task is sent traffic only while its very incarnation
  * runs, is healthy and is not on its way out; it may use what its service is attached to from the moment it has an
- * address, since programs ask their database before they are healthy. Pure.
+ * address, since programs ask their database before they are healthy, and until its container ends. Pure.
  */
 export function planEdge(reader: ObjectReader, node: Node): EdgePlan {
   const http: EdgeTable['http'] = []
   const ports: EdgeTable['ports'] = []
+  const gateway = new Map<string, GatewayRoute>()
   const routed = new Map<string, string>()
   const attachmentUids = new Set<string>()
-  const admittedByDatabase = new Map<string, string[]>()
 
-  for (const attachment of reader.list('Attachment')) {
-    if (attachment.metadata.deletionRequestedAt !== undefined) continue
-    const { serviceUid, target } = attachment.spec
+  for (const { metadata, spec } of reader.list('Attachment')) {
+    if (metadata.deletionRequestedAt !== undefined) continue
+    const { uid } = metadata
+    const { target } = spec
     const tasks = reader
-      .ownedBy('Task', serviceUid)
+      .ownedBy('Task', spec.serviceUid)
       .filter((task) => task.status.nodeUid === node.metadata.uid)
-    attachmentUids.add(attachment.metadata.uid)
     switch (target.type) {
       case 'domain': {
-        const domain = reader.find('Domain', target.domainUid)
-        if (domain === undefined) break
-        const endpoints = endpointsOf(tasks, target.port, routed)
-        http.push({ uid: attachment.metadata.uid, host: domain.spec.host, endpoints })
+        const host = reader.find('Domain', target.domainUid)?.spec.host
+        if (host === undefined) continue
+        http.push({ uid, host, endpoints: endpointsOf(tasks, target.port, routed) })
         break
       }
       case 'port': {
         const { address, port, targetPort } = target
-        const endpoints = endpointsOf(tasks, targetPort, routed)
-        ports.push({ uid: attachment.metadata.uid, address, port, endpoints })
+        ports.push({ uid, address, port, endpoints: endpointsOf(tasks, targetPort, routed) })
         break
       }
       case 'database': {
-        const admitted = admittedByDatabase.get(target.databaseUid) ?? []
-        admitted.push(...tasks.flatMap((task) => task.status.address ?? []))
-        admittedByDatabase.set(target.databaseUid, admitted)
+        const route = gateway.get(target.databaseUid) ?? gatewayRoute(reader, target.databaseUid)
+        if (route === undefined) continue
+        const admitted = new Set([...route.admitted, ...addressesOf(tasks)])
+        gateway.set(route.uid, { ...route, admitted: [...admitted].toSorted() })
         break
       }
       case 'volume':
       case 'secret':
-        attachmentUids.delete(attachment.metadata.uid)
-        break
+        continue
     }
+    attachmentUids.add(uid)
   }
   return {
     table: {
       http: http.toSorted(byUid),
       ports: ports.toSorted(byUid),
-      gateway: gatewayRoutes(reader, admittedByDatabase).toSorted(byUid),
+      gateway: [...gateway.values()].toSorted(byUid),
       certificates: [],
     },
     routed,
@@ -93,24 +92,21 @@ function endpointsOf(
   return endpoints.toSorted((a, b) => (a.taskUid < b.taskUid ? -1 : 1))
 }
 
-function gatewayRoutes(
-  reader: ObjectReader,
-  admittedByDatabase: ReadonlyMap<string, readonly string[]>,
-): EdgeTable['gateway'] {
-  return [...admittedByDatabase].flatMap(([databaseUid, admitted]) => {
-    const database = reader.find('Database', databaseUid)
-    const device = reader.find('Device', database?.spec.deviceUid)
-    const upstream = toAddress(device?.status.facts['address'])
-    if (database === undefined || upstream === undefined) return []
-    return [
-      {
-        uid: databaseUid,
-        port: database.spec.gatewayPort,
-        upstreams: [upstream],
-        admitted: [...new Set(admitted)].toSorted(),
-      },
-    ]
-  })
+/** Addresses of containers that run. One that has ended may have left its address to a stranger. */
+function addressesOf(tasks: readonly Task[]): readonly string[] {
+  return tasks.flatMap(({ status }) =>
+    status.incarnation === undefined ? [] : (status.address ?? []),
+  )
+}
+
+/** The way to a database, nobody let in yet; undefined while nobody knows where it is. */
+function gatewayRoute(reader: ObjectReader, databaseUid: string): GatewayRoute | undefined {
+  const database = reader.find('Database', databaseUid)
+  const device = reader.find('Device', database?.spec.deviceUid)
+  const upstream = toAddress(device?.status.facts['address'])
+  if (database === undefined || upstream === undefined) return undefined
+  const { gatewayPort: port } = database.spec
+  return { uid: databaseUid, port, upstreams: [upstream], admitted: [] }
 }
 
 function toAddress(text: string | undefined): { address: string; port: number } | undefined {

@@ -1,10 +1,12 @@
 import { TestClock } from '@polis/lib/test-clock'
 import { newUid } from '@polis/lib/uid'
 import type { Role } from '@polis/resources/role-binding'
-import { kindNames } from '@polis/resources/registry'
+import { kindNames, type PolisObject } from '@polis/resources/registry'
 import { openMemoryStore } from '../store/memory-store.ts'
 import type { Store } from '../store/store.ts'
 import type { Draft } from './change.ts'
+import { toDocument } from './codec.ts'
+import { objectKey } from './keys.ts'
 import { ObjectCache, type ObjectReader } from './object-cache.ts'
 import { ObjectWriter } from './object-writer.ts'
 
@@ -41,6 +43,20 @@ export class Objects implements AsyncDisposable {
     await this.#following
     await this.store.close()
   }
+}
+
+/** A reader of these objects and no others, whatever they refer to. */
+export async function readerOf(objects: readonly PolisObject[]): Promise<ObjectReader> {
+  const store = openMemoryStore({ clock: new TestClock() })
+  for (const object of objects) {
+    await store.transact({
+      writes: [{ put: objectKey(object.metadata.uid), value: toDocument(object) }],
+    })
+  }
+  const cache = new ObjectCache(store)
+  await cache.load()
+  await store.close()
+  return cache
 }
 
 /** All that a reader knows, in an order of its own: equal for equal readers. */
