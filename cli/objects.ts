@@ -2,14 +2,14 @@ import { PolisError } from '@polis/lib/error'
 import type { Client } from './client/client.ts'
 import type { Document } from './graphql.ts'
 
-interface Page<Node> {
+export interface PageOf<Node> {
   readonly page: {
     readonly nodes: readonly Node[]
     readonly pageInfo: { readonly endCursor: string | null; readonly hasNextPage: boolean }
   }
 }
 
-interface PageVariables<Filter> {
+export interface PageVariables<Filter> {
   readonly first: number
   readonly after?: string | null
   readonly filter?: Filter | null
@@ -20,7 +20,7 @@ const PAGE = 100
 /** All items of a list, page by page; at most `most`. */
 export async function listAll<Node, Filter>(
   client: Client,
-  document: Document<Page<Node>, PageVariables<Filter>>,
+  document: Document<PageOf<Node>, PageVariables<Filter>>,
   filter: Filter,
   most = Infinity,
 ): Promise<readonly Node[]> {
@@ -28,7 +28,7 @@ export async function listAll<Node, Filter>(
   let after: string | null = null
   for (;;) {
     const first = Math.min(PAGE, most - nodes.length)
-    const { page }: Page<Node> = await client.ask(document, { first, after, filter })
+    const { page }: PageOf<Node> = await client.ask(document, { first, after, filter })
     nodes.push(...page.nodes)
     if (!page.pageInfo.hasNextPage || nodes.length >= most) return nodes
     after = page.pageInfo.endCursor

@@ -1,10 +1,18 @@
 import { PolisError, toPolisError } from '@polis/lib/error'
 import { Command, CommanderError, Option } from 'commander'
 import { addApp } from './commands/app.ts'
+import { addAttach } from './commands/attach.ts'
+import { addDatabase, addDomain, addVolume } from './commands/attachable.ts'
+import { addCompletion } from './commands/completion.ts'
+import { addContext, addSignIn } from './commands/context.ts'
 import { addDeploy } from './commands/deploy.ts'
 import { addInstallation } from './commands/installation.ts'
 import { addEvents } from './commands/event.ts'
 import { addOperations } from './commands/operation.ts'
+import { addRole, addToken, addUser } from './commands/people.ts'
+import { addDevice, addDriver, addNode, addProject } from './commands/platform.ts'
+import { addConfigFile, addSecret } from './commands/secret.ts'
+import { addWorkloads } from './commands/workload.ts'
 import { type GlobalOptions, Shell, type ShellDeps } from './shell.ts'
 
 /** Commands that belong to others, such as `up`: they are added to the program like Polis' own. */
@@ -37,8 +45,25 @@ export function createProgram(deps: ShellDeps, extraCommands?: ExtraCommands): C
   addInstallation(program, shell)
   addDeploy(program, shell)
   addApp(program, shell)
+  addAttach(program, shell)
+  addDatabase(program, shell)
+  addVolume(program, shell)
+  addDomain(program, shell)
+  addSecret(program, shell)
+  addConfigFile(program, shell)
+  addDevice(program, shell)
+  addDriver(program, shell)
+  addWorkloads(program, shell)
+  addNode(program, shell)
+  addProject(program, shell)
+  addUser(program, shell)
+  addRole(program, shell)
+  addToken(program, shell)
   addOperations(program, shell)
   addEvents(program, shell)
+  addContext(program, shell)
+  addSignIn(program, shell)
+  addCompletion(program, shell)
   return program
 }
 

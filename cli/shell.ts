@@ -17,6 +17,8 @@ export interface Output {
 /** Where a password or a secret may come from. */
 export interface Input extends AsyncIterable<Uint8Array | string> {
   readonly isTTY?: boolean
+  /** Only a terminal has it: false again lets it show what is typed. */
+  setRawMode?(isRaw: boolean): unknown
 }
 
 /** Something that is wrong with this host, or right. */

@@ -1,5 +1,5 @@
 import { systemClock } from '@polis/lib/system-clock'
-import { runCli } from './program.ts'
+import { type ExtraCommands, runCli } from './program.ts'
 import type { Environment, ShellDeps } from './shell.ts'
 
 export interface Ran {
@@ -14,6 +14,7 @@ export interface RunOptions {
   readonly signal?: AbortSignal
   readonly isTerminal?: boolean
   readonly localFindings?: ShellDeps['localFindings']
+  readonly extraCommands?: ExtraCommands
   /** Told of everything that is written, as it is. */
   readonly onWrite?: (text: string) => void
 }
@@ -34,7 +35,7 @@ export async function runShell(
       return true
     },
   })
-  const code = await runCli(argv, {
+  const deps: ShellDeps = {
     stdout: output('stdout'),
     stderr: output('stderr'),
     stdin: inputOf(stdin),
@@ -43,7 +44,8 @@ export async function runShell(
     version: '0.1.0',
     signal: options.signal ?? new AbortController().signal,
     ...(options.localFindings === undefined ? {} : { localFindings: options.localFindings }),
-  })
+  }
+  const code = await runCli(argv, deps, options.extraCommands)
   return { code, ...written }
 }
 

@@ -42,7 +42,7 @@ function statusText({ installation, instances, me }: Status): string {
   const lines = [
     `Polis ${version} at ${url}: ${isReady ? 'ready' : 'not ready'}`,
     `  signed in as ${me?.name ?? 'nobody'}${me?.role ? ` (${me.role})` : ''}`,
-    `  ${instances.total ?? 0} running instances of applications`,
+    `  instances of applications: ${instances.total ?? 0}`,
   ]
   const table = toTable(nodes, [
     { title: 'NODE', text: ({ name }) => name },
