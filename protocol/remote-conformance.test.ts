@@ -3,17 +3,22 @@ import { builderConformance } from '@polis/hal/builder/conformance'
 import { FakeBuilder } from '@polis/hal/builder/fake'
 import { databaseConformance } from '@polis/hal/database/conformance'
 import { FakeDatabaseServer } from '@polis/hal/database/fake'
+import { ingressConformance } from '@polis/hal/ingress/conformance'
+import { FakeIngress } from '@polis/hal/ingress/fake'
+import { FakeWorld } from '@polis/hal/ingress/fake-world'
+import { orchestratorConformance } from '@polis/hal/orchestrator/conformance'
+import { FakeOrchestratorExam } from '@polis/hal/orchestrator/fake-exam'
 import { registryConformance } from '@polis/hal/registry/conformance'
 import { FakeRegistry } from '@polis/hal/registry/fake'
 import { volumeHostConformance } from '@polis/hal/volume-host/conformance'
 import { FakeVolumeHost } from '@polis/hal/volume-host/fake'
-import { systemClock } from '@polis/test/driver-host'
+import { systemClock } from '@polis/lib/system-clock'
 import { serveRemotely } from './test-remote.ts'
 
 builderConformance(async () => {
   const fake = new FakeBuilder()
   fake.loseContext('sha256:lost')
-  const remote = await serveRemotely('builder', fake, systemClock)
+  const remote = await serveRemotely('builder', () => fake, systemClock)
   let contexts = 0
   return {
     port: remote.port,
@@ -35,7 +40,7 @@ builderConformance(async () => {
 
 databaseConformance(async () => {
   const fake = new FakeDatabaseServer()
-  const remote = await serveRemotely('database', fake, systemClock)
+  const remote = await serveRemotely('database', () => fake, systemClock)
   return {
     port: remote.port,
     signIn: async (login) => {
@@ -56,7 +61,7 @@ databaseConformance(async () => {
 
 registryConformance(async () => {
   const fake = new FakeRegistry()
-  const remote = await serveRemotely('registry', fake, systemClock)
+  const remote = await serveRemotely('registry', () => fake, systemClock)
   const imageId = (n: number): string => `sha256:${String(n).padStart(64, '0')}`
   let images = 0
   fake.loseImage(imageId(0))
@@ -76,7 +81,7 @@ registryConformance(async () => {
 
 volumeHostConformance(async () => {
   const fake = new FakeVolumeHost({ allowedRoots: ['/srv/shared'] })
-  const remote = await serveRemotely('volume-host', fake, systemClock)
+  const remote = await serveRemotely('volume-host', () => fake, systemClock)
   let folders = 0
   return {
     port: remote.port,
@@ -98,6 +103,47 @@ volumeHostConformance(async () => {
       [Symbol.asyncDispose]: async () => undefined,
     }),
     reboot: async () => fake.reboot(),
+    [Symbol.asyncDispose]: () => remote[Symbol.asyncDispose](),
+  }
+})
+
+orchestratorConformance(async () => {
+  const near = new FakeOrchestratorExam()
+  const ports = [near.port]
+  const remote = await serveRemotely(
+    'orchestrator',
+    () => ports.pop() ?? near.reopen(),
+    systemClock,
+  )
+  return {
+    port: remote.port,
+    image: near.image,
+    imageName: near.imageName,
+    reopen: () => remote.openAnother(),
+    ensureTaskAndDie: (spec) => near.ensureTaskAndDie(spec),
+    fetch: (address) => near.fetch(address),
+    lookUp: (uid, name) => near.lookUp(uid, name),
+    readInside: (uid, path) => near.readInside(uid, path),
+    newFolder: () => near.newFolder(),
+    makeFolder: (path) => near.makeFolder(path),
+    mountFile: (path, name, content) => near.mountFile(path, name, content),
+    addForeign: () => near.addForeign(),
+    describeForeign: () => near.describeForeign(),
+    [Symbol.asyncDispose]: async () => {
+      await near[Symbol.asyncDispose]()
+      await remote[Symbol.asyncDispose]()
+    },
+  }
+})
+
+ingressConformance(async () => {
+  const gatewayAddress = '10.0.0.254'
+  const fake = new FakeIngress({ clock: systemClock, gatewayAddress })
+  const remote = await serveRemotely('ingress', () => fake, systemClock)
+  return {
+    ingress: remote.port,
+    world: new FakeWorld(fake, gatewayAddress),
+    reopen: () => remote.openAnother(),
     [Symbol.asyncDispose]: () => remote[Symbol.asyncDispose](),
   }
 })

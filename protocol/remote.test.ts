@@ -99,7 +99,7 @@ let remote: RemoteDevice<'builder'>
 beforeEach(async () => {
   probe = new Probe()
   clock = new TestClock()
-  remote = await serveRemotely('builder', probe, clock)
+  remote = await serveRemotely('builder', () => probe, clock)
 })
 
 afterEach(async () => {

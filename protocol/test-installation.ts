@@ -86,7 +86,7 @@ export class TestInstallation implements AsyncDisposable {
     } = options
     const { address, caPem } = this
     const socket = await dial({ address, caPem, certificate: identity, alpn: ALPN.serves }, soon())
-    const driver = fakeDriver('builder', builder)
+    const driver = fakeDriver('builder', () => builder)
     const devices = new LocalDevices({ drivers: [driver], hostFor: () => ({}) as never })
     const session = serveAgent(socket, {
       purpose,

@@ -1,103 +1,21 @@
 import { PolisError } from '@polis/lib/error'
-import { systemClock } from '@polis/lib/system-clock'
 import { TestClock } from '@polis/lib/test-clock'
 import { newUid } from '@polis/lib/uid'
 import { describe, expect, test } from 'vitest'
-import type { ObservedTask, TaskChange, TaskSpec } from './class.ts'
+import type { ObservedTask, TaskChange } from './class.ts'
 import { orchestratorConformance } from './conformance.ts'
 import { examTask } from './exam-task.ts'
-import type { OrchestratorExam } from './exam.ts'
 import { FakeEngine } from './fake-engine.ts'
-import type { FakeImage } from './fake-task.ts'
+import { EXAM_IMAGE, FakeOrchestratorExam } from './fake-exam.ts'
 import { FakeOrchestrator } from './fake.ts'
-
-const IMAGE: FakeImage = {
-  id: `sha256:${'a'.repeat(64)}`,
-  names: ['polis/exam:latest'],
-  exposedPorts: ['8080/tcp'],
-  programs: {
-    '/bin/serve': { output: [{ source: 'stdout', text: 'serving hello' }] },
-    '/bin/crash': { exitCode: 3, output: [{ source: 'stderr', text: 'boom' }] },
-    '/bin/stubborn': { ignoresStop: true },
-  },
-}
 
 const ALWAYS = new AbortController().signal
 
-class FakeExam implements OrchestratorExam {
-  readonly #engine = new FakeEngine({
-    clock: systemClock,
-    images: [IMAGE],
-    restartDelayMs: 50,
-    passesHealthCheck: ({ healthCheck }) => healthCheck?.test.at(-1) !== '/bin/false',
-  })
-  readonly #files = new Map<string, string>()
-  #hasForeign = false
-  readonly port = new FakeOrchestrator(this.#engine)
-  readonly image = IMAGE.id
-  readonly imageName = 'polis/exam'
-
-  reopen(): FakeOrchestrator {
-    return new FakeOrchestrator(this.#engine)
-  }
-
-  async ensureTaskAndDie(spec: TaskSpec): Promise<void> {
-    const dying = this.reopen()
-    dying.loseNextAnswer(new PolisError('Internal', 'killed'), 'ensureTask')
-    await dying.ensureTask(spec, ALWAYS).then(
-      () => Promise.reject(new Error('the answer was not lost')),
-      () => undefined,
-    )
-  }
-
-  async fetch(address: string): Promise<string> {
-    const task = this.#engine.observed().find((each) => each.address === address)
-    if (task === undefined) throw new Error(`nobody answers at ${address}`)
-    return this.#engine.spec(task.uid).environment['GREETING'] ?? ''
-  }
-
-  async lookUp(uid: string, name: string): Promise<readonly string[]> {
-    return this.#engine.lookUp(uid, name)
-  }
-
-  async readInside(uid: string, path: string): Promise<string | undefined> {
-    const mount = this.#engine.spec(uid).mounts.find(({ target }) => path.startsWith(target))
-    if (mount === undefined || mount.propagation !== 'rslave') return undefined
-    return this.#files.get(mount.source + path.slice(mount.target.length))
-  }
-
-  newFolder(): string {
-    const path = `/srv/${newUid()}`
-    this.#engine.removeFolder(path)
-    return path
-  }
-
-  async makeFolder(path: string): Promise<void> {
-    this.#engine.addFolder(path)
-  }
-
-  async mountFile(path: string, name: string, content: string): Promise<void> {
-    this.#files.set(`${path}/${name}`, content)
-  }
-
-  async addForeign(): Promise<void> {
-    this.#hasForeign = true
-  }
-
-  async describeForeign(): Promise<string> {
-    return String(this.#hasForeign)
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    for (const { uid } of this.#engine.observed()) await this.#engine.remove(uid)
-  }
-}
-
-orchestratorConformance(async () => new FakeExam())
+orchestratorConformance(async () => new FakeOrchestratorExam())
 
 describe('levers', () => {
   const open = (change: Partial<ConstructorParameters<typeof FakeEngine>[0]> = {}) => {
-    const engine = new FakeEngine({ clock: new TestClock(), images: [IMAGE], ...change })
+    const engine = new FakeEngine({ clock: new TestClock(), images: [EXAM_IMAGE], ...change })
     return { engine, port: new FakeOrchestrator(engine) }
   }
   const observe = async (port: FakeOrchestrator): Promise<ObservedTask | undefined> =>
@@ -105,7 +23,7 @@ describe('levers', () => {
 
   test('a container is healthy when the test says so', async () => {
     const { engine, port } = open({ startsHealthy: false })
-    const spec = examTask(IMAGE.id)
+    const spec = examTask(EXAM_IMAGE.id)
     await port.ensureTask(spec, ALWAYS)
     expect(await observe(port)).toMatchObject({ state: 'starting' })
     engine.setHealthy(spec.uid)
@@ -116,7 +34,7 @@ describe('levers', () => {
 
   test('a crash ends the incarnation, a restart begins another at the lowest free address', async () => {
     const { engine, port } = open()
-    const spec = examTask(IMAGE.id)
+    const spec = examTask(EXAM_IMAGE.id)
     await port.ensureTask(spec, ALWAYS)
     const first = await observe(port)
     engine.crash(spec.uid, 9, ['out of luck'])
@@ -131,8 +49,8 @@ describe('levers', () => {
 
   test('a lost node sends its tasks to another one, and leaves those bound to it pending', async () => {
     const { engine, port } = open({ nodes: ['one', 'two'] })
-    const bound = examTask(IMAGE.id, { engineNode: 'one' })
-    const free = examTask(IMAGE.id)
+    const bound = examTask(EXAM_IMAGE.id, { engineNode: 'one' })
+    const free = examTask(EXAM_IMAGE.id)
     for (const spec of [bound, free]) await port.ensureTask(spec, ALWAYS)
     engine.loseNode('one')
     const { tasks } = await port.listTasks({}, ALWAYS)
@@ -147,7 +65,7 @@ describe('levers', () => {
   test('an ordered failure comes once; an engine that is away fails every call and ends streams', async () => {
     const { port } = open()
     port.failNext(new PolisError('ResourceExhausted', 'full'), 'ensureTask')
-    const spec = examTask(IMAGE.id)
+    const spec = examTask(EXAM_IMAGE.id)
     await expect(port.ensureTask(spec, ALWAYS)).rejects.toThrow('full')
     await port.ensureTask(spec, ALWAYS)
     const seen: TaskChange[] = []
@@ -167,7 +85,7 @@ describe('levers', () => {
   test('held starts stay pending with their reason', async () => {
     const { engine, port } = open()
     engine.holdStarts('the registry is slow')
-    await port.ensureTask(examTask(IMAGE.id), ALWAYS)
+    await port.ensureTask(examTask(EXAM_IMAGE.id), ALWAYS)
     expect(await observe(port)).toMatchObject({
       state: 'pending',
       message: 'the registry is slow',
