@@ -7,7 +7,7 @@ import { SupervisedServices } from './supervised-services.ts'
 import { SystemdServices } from './systemd-services.ts'
 
 /** As sd_booted(3) tells. */
-export const hasSystemd = (): boolean => existsSync('/run/systemd/system')
+const hasSystemd = (): boolean => existsSync('/run/systemd/system')
 
 /** systemd where it runs, and Polis' own supervisor elsewhere. */
 export function chooseRunner(
