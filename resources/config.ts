@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { defineKind, type ObjectOf } from './kind.ts'
+import { defineKind } from './kind.ts'
 import { BaseStatus, NOT_OBSERVED } from './object.ts'
 
 export const ConfigSpec = z.strictObject({
@@ -17,4 +17,3 @@ export const configKind = defineKind({
   status: BaseStatus,
   newStatus: NOT_OBSERVED,
 })
-export type Config = ObjectOf<typeof configKind>

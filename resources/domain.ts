@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { defineKind, type ObjectOf } from './kind.ts'
+import { defineKind } from './kind.ts'
 import { BaseStatus, NOT_OBSERVED } from './object.ts'
 
 export const DomainSpec = z.strictObject({
@@ -20,4 +20,3 @@ export const domainKind = defineKind({
   newStatus: NOT_OBSERVED,
   claims: (spec) => [`domain/${spec.host}`],
 })
-export type Domain = ObjectOf<typeof domainKind>

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { defineKind, type ObjectOf } from './kind.ts'
+import { defineKind } from './kind.ts'
 import { BaseStatus, NOT_OBSERVED } from './object.ts'
 
 export const DriverSpec = z.strictObject({})
@@ -26,4 +26,3 @@ export const driverKind = defineKind({
   status: DriverStatus,
   newStatus: { ...NOT_OBSERVED, nodeUids: [] },
 })
-export type DriverObject = ObjectOf<typeof driverKind>

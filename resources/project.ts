@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { defineKind, type ObjectOf } from './kind.ts'
+import { defineKind } from './kind.ts'
 import { BaseStatus, NOT_OBSERVED } from './object.ts'
 
 export const ProjectSpec = z.strictObject({
@@ -23,4 +23,3 @@ export const projectKind = defineKind({
   status: BaseStatus,
   newStatus: NOT_OBSERVED,
 })
-export type Project = ObjectOf<typeof projectKind>

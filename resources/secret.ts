@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { defineKind, type ObjectOf } from './kind.ts'
+import { defineKind } from './kind.ts'
 import { BaseStatus, NOT_OBSERVED } from './object.ts'
 
 export const SecretSpec = z.strictObject({
@@ -20,4 +20,3 @@ export const secretKind = defineKind({
   status: BaseStatus,
   newStatus: NOT_OBSERVED,
 })
-export type Secret = ObjectOf<typeof secretKind>

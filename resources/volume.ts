@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { defineKind, guarding, type ObjectOf } from './kind.ts'
+import { defineKind, guarding } from './kind.ts'
 import { BaseStatus, NOT_OBSERVED } from './object.ts'
 
 export const VolumeSpec = z.strictObject({
@@ -31,4 +31,3 @@ export const volumeKind = defineKind({
   newStatus: NOT_OBSERVED,
   references: (spec) => guarding(spec.deviceUid),
 })
-export type Volume = ObjectOf<typeof volumeKind>

@@ -82,7 +82,6 @@ export type TaskSpec = z.infer<typeof TaskSpec>
  * - `exited`: no container runs; the engine will start another one (see `message`)
  */
 export const TASK_STATES = ['pending', 'starting', 'running', 'unhealthy', 'exited'] as const
-export type TaskState = (typeof TASK_STATES)[number]
 
 export const ObservedTask = z.object({
   uid: z.string(),
