@@ -38,7 +38,7 @@ const toIpam = ({ subnet, gateway }: NetworkPlace) => ({ Subnet: subnet, Gateway
 
 const Created = z.object({ Id: z.string() })
 
-export async function findNetwork(
+async function findNetwork(
   docker: DockerClient,
   name: string,
   signal: AbortSignal,

@@ -9,7 +9,7 @@ import { silentLogger } from '@polis/lib/logger'
 import { z } from 'zod'
 import { systemClock } from '../driver-host.ts'
 
-export const FAR_DRIVERS = ['bind-mount', 'postgresql', 'oci-registry'] as const
+const FAR_DRIVERS = ['bind-mount', 'postgresql', 'oci-registry'] as const
 export type FarDriver = (typeof FAR_DRIVERS)[number]
 
 const Start = z.object({
