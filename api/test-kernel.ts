@@ -40,6 +40,8 @@ export class TestKernel implements Kernel {
   readonly logLines: InstanceLogLine[] = []
   /** What the next plans find wrong. */
   problems: readonly Problem[] = []
+  /** What the next plans break with. */
+  fault: Error | undefined
   /** True: operations run until `end` is called. */
   isHeld = false
   readonly #clock: Clock
@@ -155,6 +157,7 @@ export class TestKernel implements Kernel {
   }
 
   async plan(actor: Actor, request: ChangeRequest): Promise<Plan> {
+    if (this.fault !== undefined) throw this.fault
     requireOperator(actor)
     const steps = [{ key: 'task/web', title: 'Start web' }]
     return {

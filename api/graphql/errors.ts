@@ -24,7 +24,7 @@ export function toShownError(thrown: unknown, logger: Logger): ShownError {
   const error = toPolisError(thrown, 'answer the request')
   if (error.code !== 'Internal') return shown(error)
   const requestId = currentRequestId()
-  logger.error('a request failed', { causes: causeChain(thrown) })
+  logger.error('a request failed', { requestId, causes: causeChain(thrown) })
   return shown(
     new PolisError('Internal', 'something went wrong inside Polis', {
       hint: `look for request ${requestId ?? 'without an id'} in the server's log`,
@@ -76,8 +76,10 @@ function wrapped(
   place: GraphQLError | undefined,
   { message, extensions }: ShownError,
 ): GraphQLError {
+  const http = place?.extensions['http']
   return new GraphQLError(message, {
-    extensions: { ...extensions },
+    // The library reads the answer's status from there, and takes it out again.
+    extensions: { ...extensions, ...(http === undefined ? {} : { http }) },
     ...(place?.nodes === undefined ? {} : { nodes: place.nodes }),
     ...(place?.path === undefined ? {} : { path: place.path }),
   })
