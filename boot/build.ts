@@ -26,8 +26,10 @@ function hashOfFolder(folder: string): string {
   return hash.digest('hex')
 }
 
-const part = `${DIST}.part`
-const old = `${DIST}.old`
+// Where neither git nor a check looks, should this be cut short.
+const CACHE = join(ROOT, '.cache')
+const part = join(CACHE, `dist.${process.pid}.part`)
+const old = join(CACHE, `dist.${process.pid}.old`)
 for (const folder of [part, old]) rmSync(folder, { recursive: true, force: true })
 try {
   await build({
