@@ -1,5 +1,5 @@
 import { X509Certificate } from 'node:crypto'
-import { existsSync, statSync } from 'node:fs'
+import { existsSync, readdirSync, statSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -151,6 +151,20 @@ describe('an agent', () => {
     const foreign = used.replace(/_[0-9a-f]{64}_/, `_${'0'.repeat(64)}_`)
     expect(await errorOf(newAgent(foreign).run(soon()))).toMatchObject({ code: 'PermissionDenied' })
     expect(existsSync(join(home, 'identity.json'))).toBe(false)
+  })
+
+  test('that lost the answer to its enrolment, and was killed, is still one node', async () => {
+    const joinToken = at.newJoinToken(1)
+    at.authority.losesAnswers = true
+    const stop = start(newAgent(joinToken))
+    await until(() => at.authority.nodeUids.size > 0, { ...WITHIN, what: 'the enrolment' })
+    await stop()
+    at.authority.losesAnswers = false
+    const agent = newAgent(joinToken)
+    start(agent)
+    expect([...at.authority.nodeUids]).toEqual([await connected(agent)])
+    expect(readdirSync(home)).toContain('identity.json')
+    expect(readdirSync(home)).not.toContain('identity.json.pending')
   })
 
   test('waits for a server that is not there yet', async () => {

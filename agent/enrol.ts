@@ -4,10 +4,12 @@ import type { Clock } from '@polis/lib/clock'
 import { newKeyWithRequest } from '@polis/protocol/certificate-request'
 import { fetchCertificateAuthority, type KernelAddress } from '@polis/protocol/dial'
 import { KernelClient } from '@polis/protocol/kernel-client'
+import type { IdentityStore } from './identity-store.ts'
 import type { NodeFactsSource } from './node-facts.ts'
 
 export interface EnrolDeps {
   readonly address: KernelAddress
+  readonly identityStore: Pick<IdentityStore, 'pendingKey'>
   readonly facts: NodeFactsSource
   readonly clock: Clock
 }
@@ -19,13 +21,13 @@ export interface EnrolDeps {
  */
 export async function enrol(
   joinToken: string,
-  { address, facts, clock }: EnrolDeps,
+  { address, identityStore, facts, clock }: EnrolDeps,
   signal: AbortSignal,
 ): Promise<NodeIdentity> {
   const { secret, caDigest } = parseJoinToken(joinToken)
   const caPem = await fetchCertificateAuthority(address, caDigest, signal)
   const kernel = new KernelClient({ dialOptions: () => ({ address, caPem }), clock })
-  const { privateKeyPem, certificateRequestPem } = await newKeyWithRequest()
+  const { privateKeyPem, certificateRequestPem } = await identityStore.pendingKey(newKeyWithRequest)
   const request = { secret, certificateRequestPem, facts: await facts.read() }
   return { ...(await kernel.enrol(request, signal)), privateKeyPem }
 }

@@ -35,6 +35,19 @@ test('what was saved is loaded, the newest of it', async () => {
   expect(await readdir(join(folder, 'agent'))).toEqual(['identity.json'])
 })
 
+test('the key to enrol with stays the same until the identity is there', async () => {
+  let made = 0
+  const make = async () => {
+    made += 1
+    return { privateKeyPem: `key ${made}`, certificateRequestPem: `request ${made}` }
+  }
+  const first = await store.pendingKey(make)
+  expect(await new FileIdentityStore(path).pendingKey(make)).toEqual(first)
+  expect((await stat(`${path}.pending`)).mode & 0o777).toBe(0o600)
+  await store.save(IDENTITY)
+  expect(await store.pendingKey(make)).not.toEqual(first)
+})
+
 test('only its owner may read it, whatever the umask', async () => {
   const umask = process.umask(0)
   try {

@@ -2,24 +2,22 @@ import { mkdir, open, readFile, rename, rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { NodeIdentity } from '@polis/hal/enrolment'
 import { PolisError } from '@polis/lib/error'
+import { NewKey } from '@polis/protocol/certificate-request'
 import type { IdentityStore } from './identity-store.ts'
 
 /** One file, readable by its owner only. Key and certificate are one file, so that they always belong together. */
 export class FileIdentityStore implements IdentityStore {
   readonly #path: string
+  readonly #pendingPath: string
 
   constructor(path: string) {
     this.#path = path
+    this.#pendingPath = `${path}.pending`
   }
 
   async load(): Promise<NodeIdentity | undefined> {
-    let text: string
-    try {
-      text = await readFile(this.#path, 'utf8')
-    } catch (cause) {
-      if (isMissing(cause)) return undefined
-      throw this.#unreadable(cause)
-    }
+    const text = await this.#read(this.#path)
+    if (text === undefined) return undefined
     const parsed = NodeIdentity.safeParse(parseJson(text))
     // The parser's error would quote the file, and with it the key.
     if (!parsed.success) throw this.#unreadable(undefined)
@@ -27,23 +25,45 @@ export class FileIdentityStore implements IdentityStore {
   }
 
   async save(identity: NodeIdentity): Promise<void> {
-    const folder = dirname(this.#path)
-    const next = `${this.#path}.next`
+    await this.#write(this.#path, JSON.stringify(identity))
+    await rm(this.#pendingPath, { force: true })
+  }
+
+  async pendingKey(make: () => Promise<NewKey>): Promise<NewKey> {
+    const kept = NewKey.safeParse(parseJson((await this.#read(this.#pendingPath)) ?? ''))
+    if (kept.success) return kept.data
+    const key = await make()
+    await this.#write(this.#pendingPath, JSON.stringify(key))
+    return key
+  }
+
+  async #read(path: string): Promise<string | undefined> {
+    try {
+      return await readFile(path, 'utf8')
+    } catch (cause) {
+      if (isMissing(cause)) return undefined
+      throw this.#unreadable(cause)
+    }
+  }
+
+  async #write(path: string, text: string): Promise<void> {
+    const folder = dirname(path)
+    const next = `${path}.next`
     try {
       await mkdir(folder, { recursive: true, mode: 0o700 })
       await rm(next, { force: true })
       // 'wx': never through a link or into a file that somebody else made.
       const file = await open(next, 'wx', 0o600)
       try {
-        await file.writeFile(JSON.stringify(identity))
+        await file.writeFile(text)
         await file.sync()
       } finally {
         await file.close()
       }
-      await rename(next, this.#path)
+      await rename(next, path)
       await syncFolder(folder)
     } catch (cause) {
-      throw new PolisError('Unavailable', `cannot write ${this.#path}`, { cause })
+      throw new PolisError('Unavailable', `cannot write ${path}`, { cause })
     }
   }
 

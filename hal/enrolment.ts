@@ -32,7 +32,8 @@ export interface EnrolmentAuthority {
   /**
    * A new node and its first certificate. `secret` is that of the join token. Throws Unauthenticated for one that is
    * unknown, expired, used up or revoked, and InvalidArgument, using nothing up, for a request that is no PKCS #10
-   * or not signed by its own key. Not safe to repeat: each success uses the token once and makes a node.
+   * or not signed by its own key. Repeated with the same key and secret, as after a lost answer, it is the same node
+   * and uses nothing up.
    */
   enrol(request: EnrolRequest): Promise<EnrolledNode>
   /** A new certificate for a node, whose present one goes on holding. Throws PermissionDenied for a removed node. */

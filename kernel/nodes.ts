@@ -6,6 +6,7 @@ import { withCondition } from '@polis/resources/object'
 import { readiness, statusChange } from './controller/report.ts'
 import { CONNECTED } from './controllers/node-reconciler.ts'
 import type { ReconcilerDeps } from './controllers/deps.ts'
+import type { ObjectChange } from './objects/change.ts'
 
 type NodesDeps = Pick<ReconcilerDeps, 'cache' | 'writer' | 'clock'>
 
@@ -17,16 +18,23 @@ export class Nodes {
     this.#deps = deps
   }
 
-  /** A node that proved its join token: its object, made anew. Returns its uid. */
-  async enrolled(hostName: string): Promise<string> {
+  /**
+   * A node that proved its join token: its object, made anew, together with `spending` the token. Returns its uid.
+   * Throws Aborted when somebody else took the name, the uid or the token's use: decide again.
+   */
+  async enrolled(
+    hostName: string,
+    uid: string = newUid(),
+    spending: readonly ObjectChange[] = [],
+  ): Promise<string> {
     const { cache, writer } = this.#deps
     const base = toDnsLabel(hostName) ?? 'node'
     let name = base
     for (let n = 2; cache.findByName('Node', undefined, name) !== undefined; n += 1)
       name = `${base}-${n}`
-    const uid = newUid()
     const spec = { isSchedulable: true, labels: {} }
     await writer.commit([
+      ...spending,
       { type: 'create', draft: { kind: 'Node', metadata: { uid, name }, spec } },
     ])
     return uid

@@ -7,7 +7,12 @@ const ALPHABET = 'abcdefghijklmnopqrstuvwxyz234567'
  * name and an engine's object name.
  */
 export function newUid(): string {
-  return [...randomBytes(20)].map((byte) => ALPHABET[byte % 32]).join('')
+  return uidOfBytes(randomBytes(20))
+}
+
+/** The identifier that these bytes, at least 20 and evenly spread (a digest), stand for: always the same. */
+export function uidOfBytes(bytes: Uint8Array): string {
+  return Array.from(bytes.subarray(0, 20), (byte) => ALPHABET[byte % 32]).join('')
 }
 
 const UID = /^[a-z2-7]{20}$/

@@ -2,13 +2,15 @@
 // it costs every agent 12 MB of memory.
 import { generateKeyPair, sign } from 'node:crypto'
 import { promisify } from 'node:util'
+import { z } from 'zod'
 
-export interface NewKey {
+export const NewKey = z.object({
   /** PKCS #8. Never leaves the node. */
-  readonly privateKeyPem: string
+  privateKeyPem: z.string(),
   /** PKCS #10 for that key, without a name: the kernel decides whose it is. */
-  readonly certificateRequestPem: string
-}
+  certificateRequestPem: z.string(),
+})
+export type NewKey = Readonly<z.infer<typeof NewKey>>
 
 const newKeyPair = promisify(generateKeyPair)
 

@@ -159,7 +159,8 @@ describe('enrolling', () => {
     })
     await at.connectAgent({ identity: { ...node, privateKeyPem } })
     await at.isConnected(node.nodeUid)
-    expect(await errorOf(at.clientOf(undefined).enrol(request, soon()))).toMatchObject({
+    const another = { ...request, ...(await newKeyWithRequest()) }
+    expect(await errorOf(at.clientOf(undefined).enrol(another, soon()))).toMatchObject({
       code: 'Unauthenticated',
       message: 'the token is not valid',
     })

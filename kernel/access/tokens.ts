@@ -4,6 +4,7 @@ import { newUid } from '@polis/lib/uid'
 import type { Token, TokenSpec } from '@polis/resources/token'
 import { hashToken, newTokenText } from '../identity/token.ts'
 import type { NewToken } from '../kernel.ts'
+import type { ObjectChange } from '../objects/change.ts'
 import type { ObjectCache } from '../objects/object-cache.ts'
 import type { ObjectWriter } from '../objects/object-writer.ts'
 import { claimKey } from '../objects/keys.ts'
@@ -61,39 +62,58 @@ export class Tokens {
 
   /** The valid token behind a text: known, not expired, not revoked, not used up. */
   async find(text: string): Promise<Token | undefined> {
-    const { store, cache, clock } = this.#deps
-    const claim = await store.find(claimKey(`token/${hashToken(text)}`))
-    if (typeof claim?.value !== 'string') return undefined
-    const token = cache.find('Token', claim.value)
-    if (token === undefined || token.metadata.deletionRequestedAt !== undefined) return undefined
+    const token = await this.#lookUp(text)
+    if (token === undefined) return undefined
     const isOver =
-      Date.parse(token.spec.expiresAt) <= clock.now().getTime() || token.spec.usesLeft === 0
+      Date.parse(token.spec.expiresAt) <= this.#deps.clock.now().getTime() ||
+      token.spec.usesLeft === 0
     return isOver ? undefined : token
   }
 
+  /** True for a token of that purpose that was given out and not revoked, though it may be used up or expired. */
+  async wasGiven(text: string, purpose: TokenSpec['purpose']): Promise<boolean> {
+    return (await this.#lookUp(text))?.spec.purpose === purpose
+  }
+
   /**
-   * Takes one use of a token of that purpose. Two that try at once cannot both have the last use.
-   * Throws Unauthenticated for a text that is not valid (any more).
+   * The change that takes one use of a token of that purpose, to be made together with what the use is for: two that
+   * try at once cannot both have the last use. Throws Unauthenticated for a text that is not valid (any more).
    */
-  async use(text: string, purpose: TokenSpec['purpose']): Promise<Token> {
-    const { writer } = this.#deps
+  async spend(
+    text: string,
+    purpose: TokenSpec['purpose'],
+  ): Promise<{ readonly token: Token; readonly changes: readonly ObjectChange[] }> {
     const token = await this.find(text)
-    if (token === undefined || token.spec.purpose !== purpose) throw invalid()
+    if (token === undefined || token.spec.purpose !== purpose) throw invalidToken()
     const { usesLeft } = token.spec
-    if (usesLeft === undefined) return token
+    if (usesLeft === undefined) return { token, changes: [] }
+    const spec = { ...token.spec, usesLeft: usesLeft - 1 }
+    return { token, changes: [{ type: 'spec', before: token, spec }] }
+  }
+
+  /** Takes one use of a token of that purpose. Throws Unauthenticated for a text that is not valid (any more). */
+  async use(text: string, purpose: TokenSpec['purpose']): Promise<Token> {
+    const { token, changes } = await this.spend(text, purpose)
     try {
-      await writer.commit([
-        { type: 'spec', before: token, spec: { ...token.spec, usesLeft: usesLeft - 1 } },
-      ])
+      await this.#deps.writer.commit(changes)
     } catch (thrown) {
-      if (thrown instanceof PolisError && thrown.code === 'Aborted') throw invalid()
+      if (thrown instanceof PolisError && thrown.code === 'Aborted') throw invalidToken()
       throw thrown
     }
     return token
   }
+
+  async #lookUp(text: string): Promise<Token | undefined> {
+    const { store, cache } = this.#deps
+    const claim = await store.find(claimKey(`token/${hashToken(text)}`))
+    if (typeof claim?.value !== 'string') return undefined
+    const token = cache.find('Token', claim.value)
+    return token?.metadata.deletionRequestedAt === undefined ? token : undefined
+  }
 }
 
-function invalid(): PolisError {
+/** What every text that is no valid token is answered with. */
+export function invalidToken(): PolisError {
   return new PolisError(
     'Unauthenticated',
     'the token is not valid: unknown, expired, used or revoked',

@@ -2,7 +2,7 @@ import 'reflect-metadata'
 import { X509Certificate } from 'node:crypto'
 import * as x509 from '@peculiar/x509'
 import { TestClock } from '@polis/lib/test-clock'
-import { newUid } from '@polis/lib/uid'
+import { isUid, newUid } from '@polis/lib/uid'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { CertificateAuthority, type KeyedCertificate } from './certificate-authority.ts'
 
@@ -140,7 +140,7 @@ describe('requests', () => {
     // The last 32 bytes of an ECDSA signature are half of it: from another request they are noise.
     const forged = Buffer.concat([one.subarray(0, -8), other.subarray(-8)])
     const pem = x509.PemConverter.encode(forged, 'CERTIFICATE REQUEST')
-    await expect(authority.checkRequest(pem)).rejects.toMatchObject(REFUSED)
+    await expect(authority.uidOfRequest(pem)).rejects.toMatchObject(REFUSED)
     await expect(authority.signForNode(pem, 'n')).rejects.toMatchObject(REFUSED)
   })
 
@@ -156,6 +156,13 @@ describe('requests', () => {
     const request = await newRequest(algorithm)
     await expect(authority.signForNode(request, 'n')).rejects.toMatchObject(REFUSED)
   })
+})
+
+test('the uid of a request is its key’s', async () => {
+  const [one, other] = [await newRequest(), await newRequest()]
+  expect(isUid(await authority.uidOfRequest(one))).toBe(true)
+  expect(await authority.uidOfRequest(one)).toBe(await authority.uidOfRequest(one))
+  expect(await authority.uidOfRequest(one)).not.toBe(await authority.uidOfRequest(other))
 })
 
 test('a root without its own key does not open', async () => {

@@ -6,6 +6,7 @@ import { type SpiffeIdentity, toSpiffeId } from '@polis/hal/spiffe'
 import type { Clock } from '@polis/lib/clock'
 import { PolisError } from '@polis/lib/error'
 import { isHostName } from '@polis/lib/names'
+import { uidOfBytes } from '@polis/lib/uid'
 
 x509.cryptoProvider.set(crypto)
 
@@ -136,9 +137,14 @@ export class CertificateAuthority {
     return this.#sign({ type: 'device', uid: deviceUid }, key, names)
   }
 
-  /** Throws InvalidArgument for what is no PKCS #10 request (PEM) for a P-256 key, signed by that key. */
-  async checkRequest(certificateRequestPem: string): Promise<void> {
-    await readRequest(certificateRequestPem)
+  /**
+   * A uid that the request's key determines: the same request is the same holder. Throws InvalidArgument for what is
+   * no PKCS #10 request (PEM) for a P-256 key, signed by that key.
+   */
+  async uidOfRequest(certificateRequestPem: string): Promise<string> {
+    const key = await readRequest(certificateRequestPem)
+    const digest = createHash('sha256').update(new Uint8Array(key.rawData)).digest()
+    return uidOfBytes(digest)
   }
 
   async #sign(

@@ -7,7 +7,7 @@ import type {
 } from '@polis/hal/enrolment'
 import { PolisError } from '@polis/lib/error'
 import type { Logger } from '@polis/lib/logger'
-import type { Tokens } from '../access/tokens.ts'
+import { invalidToken, type Tokens } from '../access/tokens.ts'
 import type { BlobStore } from '../kernel.ts'
 import type { Nodes } from '../nodes.ts'
 import type { ObjectReader } from '../objects/object-cache.ts'
@@ -16,13 +16,15 @@ import type { CertificateAuthority, SignedCertificate } from './certificate-auth
 export interface EnrolmentDeps {
   readonly installationUid: string
   readonly certificateAuthority: CertificateAuthority
-  readonly tokens: Pick<Tokens, 'use'>
+  readonly tokens: Pick<Tokens, 'spend' | 'wasGiven'>
   readonly nodes: Pick<Nodes, 'enrolled'>
   /** All objects of the installation, once they are loaded. */
   readonly reader: ObjectReader
   readonly blobs: Pick<BlobStore, 'open'>
   readonly logger: Logger
 }
+
+const MAX_TRIES = 10
 
 /** Decides who becomes a node, and what certificates nodes get. A node is trusted for as long as its object exists. */
 export class Enrolment implements EnrolmentAuthority {
@@ -33,10 +35,10 @@ export class Enrolment implements EnrolmentAuthority {
   }
 
   async enrol({ secret, certificateRequestPem, facts }: EnrolRequest): Promise<EnrolledNode> {
-    const { installationUid, certificateAuthority, tokens, nodes, reader } = this.#deps
-    await certificateAuthority.checkRequest(certificateRequestPem)
-    await tokens.use(secret, 'join')
-    const nodeUid = await nodes.enrolled(facts.hostName)
+    const { installationUid, certificateAuthority, reader } = this.#deps
+    // Whoever lost the answer asks again with the same key, and is the same node.
+    const nodeUid = await certificateAuthority.uidOfRequest(certificateRequestPem)
+    await this.#ensureNode(nodeUid, secret, facts.hostName)
     const signed = await certificateAuthority.signForNode(certificateRequestPem, nodeUid)
     const nodeName = reader.get('Node', nodeUid).metadata.name
     return { ...this.#issue(signed, { nodeUid }), installationUid, nodeUid, nodeName }
@@ -68,6 +70,25 @@ export class Enrolment implements EnrolmentAuthority {
 
   openBlob(digest: string, signal: AbortSignal): Promise<AsyncIterable<Uint8Array>> {
     return this.#deps.blobs.open(digest, signal)
+  }
+
+  async #ensureNode(nodeUid: string, secret: string, hostName: string): Promise<void> {
+    const { tokens, nodes, reader } = this.#deps
+    for (let tries = 1; ; tries += 1) {
+      if (reader.find('Node', nodeUid) !== undefined) {
+        if (await tokens.wasGiven(secret, 'join')) return
+        throw invalidToken()
+      }
+      const { changes } = await tokens.spend(secret, 'join')
+      try {
+        await nodes.enrolled(hostName, nodeUid, changes)
+        return
+      } catch (thrown) {
+        // Another node took the name, or one of several uses of the token.
+        if (!(thrown instanceof PolisError) || thrown.code !== 'Aborted') throw thrown
+        if (tries === MAX_TRIES) throw thrown
+      }
+    }
   }
 
   #issue(
