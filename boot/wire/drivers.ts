@@ -1,6 +1,7 @@
 import { bindMountDriver } from '@polis/driver-bind-mount'
 import { dockerDriver } from '@polis/driver-docker'
 import { haproxyDriver } from '@polis/driver-haproxy/driver'
+import { ociRegistryDriver } from '@polis/driver-oci-registry'
 import { postgresqlDriver } from '@polis/driver-postgresql'
 import { swarmDriver } from '@polis/driver-swarm/driver'
 import type { Driver } from '@polis/hal/driver'
@@ -14,6 +15,7 @@ export function driversOf(config: Config): readonly Driver[] {
     bindMountDriver(),
     haproxyDriver(),
     dockerDriver({ dockerSocketPath }),
+    ociRegistryDriver({ dockerSocketPath, stockImagesDir }),
     postgresqlDriver({ dockerSocketPath, stockImagesDir }),
   ]
 }
