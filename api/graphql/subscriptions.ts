@@ -57,10 +57,13 @@ function addEvents(builder: Builder, { event, eventFilter }: Parts): void {
       subscribe: (_root, { filter, after }, context) => {
         const visible = visibleEvents(context, filter ?? {})
         const from = after === undefined || after === null ? {} : { after: toEventId(after) }
+        if (visible === undefined) {
+          throw new PolisError('PermissionDenied', 'you have no role in any project', {
+            hint: 'ask an administrator: polis role grant',
+          })
+        }
         return guardedStream(context, (signal) =>
-          visible === undefined
-            ? nothing()
-            : context.kernel.journal.watch({ filter: visible, ...from }, signal),
+          context.kernel.journal.watch({ filter: visible, ...from }, signal),
         )
       },
       resolve: (record: JournalRecord, _args, context) => current(record, context),
@@ -194,10 +197,6 @@ async function* inProject(
     const isWanted = projectUid === undefined || notice.object.metadata.projectUid === projectUid
     if (isWanted) yield notice
   }
-}
-
-async function* nothing(): AsyncGenerator<never, void, undefined> {
-  // The caller has a role nowhere: there is nothing to tell.
 }
 
 function toEventId(text: string): number {

@@ -15,6 +15,7 @@ import {
 import {
   DatabaseFind,
   DatabaseList,
+  DomainFind,
   DomainList,
   VolumeFind,
   VolumeList,
@@ -145,6 +146,7 @@ export function addVolume(program: Command, shell: Shell): void {
 export function addDomain(program: Command, shell: Shell): void {
   const noun = program.command('domain').description('Host names that lead to services.')
   addLs(noun, shell, domains)
+  addShow(noun, shell, domains, DomainFind)
   addNamedChange(noun, shell, {
     name: 'remove',
     description: 'Give a host name up. Refused while it is attached.',

@@ -16,6 +16,7 @@ import {
   DriverList,
   NodeFind,
   NodeList,
+  ProjectFind,
   ProjectList,
 } from '../documents/platform.ts'
 import { CreateJoinToken } from '../documents/sessions.ts'
@@ -197,6 +198,7 @@ export function addNode(program: Command, shell: Shell): void {
 export function addProject(program: Command, shell: Shell): void {
   const noun = program.command('project').description('Spaces of names and rights.')
   addLs(noun, shell, projects)
+  addShow(noun, shell, projects, ProjectFind)
   addNamedChange(noun, shell, {
     name: 'create',
     description: 'Make a project.',

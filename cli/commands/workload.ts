@@ -1,9 +1,9 @@
 import type { Command } from 'commander'
-import { ImageList, TaskList } from '../documents/workloads.ts'
+import { ImageFind, ImageList, TaskFind, TaskList } from '../documents/workloads.ts'
 import type { ResultOf } from '../graphql.ts'
 import { toAge, toSize } from '../output/units.ts'
 import type { Shell } from '../shell.ts'
-import { addLs, type Listing } from './listing.ts'
+import { addLs, addShow, type Listing } from './listing.ts'
 
 type Image = ResultOf<typeof ImageList>['page']['nodes'][number]
 type Task = ResultOf<typeof TaskList>['page']['nodes'][number]
@@ -43,8 +43,12 @@ const tasks: Listing<Task> = {
 }
 
 export function addWorkloads(program: Command, shell: Shell): void {
-  addLs(program.command('image').description('What services are started from.'), shell, images)
-  addLs(program.command('task').description('Containers of services.'), shell, tasks)
+  const image = program.command('image').description('What services are started from.')
+  addLs(image, shell, images)
+  addShow(image, shell, images, ImageFind)
+  const task = program.command('task').description('Containers of services.')
+  addLs(task, shell, tasks)
+  addShow(task, shell, tasks, TaskFind)
 }
 
 function sourceText(source: Image['spec']['source']): string {

@@ -257,17 +257,6 @@ export const SecretList = graphql(
   [SecretParts, PageEnd],
 )
 
-export const SecretFind = graphql(
-  `
-    query SecretFind($name: String!, $project: String!) {
-      found: secret(name: $name, project: $project) {
-        ...SecretParts
-      }
-    }
-  `,
-  [SecretParts],
-)
-
 const ConfigParts = graphql(
   `
     fragment ConfigParts on Config {

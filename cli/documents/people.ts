@@ -99,14 +99,3 @@ export const TokenList = graphql(
   `,
   [TokenParts, PageEnd],
 )
-
-export const TokenFind = graphql(
-  `
-    query TokenFind($name: String!) {
-      found: token(name: $name) {
-        ...TokenParts
-      }
-    }
-  `,
-  [TokenParts],
-)

@@ -63,17 +63,6 @@ export const InstanceList = graphql(
   [InstanceParts, PageEnd],
 )
 
-export const InstanceFind = graphql(
-  `
-    query InstanceFind($name: String!, $project: String!) {
-      found: instance(name: $name, project: $project) {
-        ...InstanceParts
-      }
-    }
-  `,
-  [InstanceParts],
-)
-
 const TaskParts = graphql(
   `
     fragment TaskParts on Task {
