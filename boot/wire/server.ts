@@ -150,7 +150,8 @@ async function letThisHostIn(kernel: PolisKernel, home: Home): Promise<void> {
     })
     replaceFile(home.signInTokenFile, `${text}\n`)
   }
-  if (reader.list('Node').length > 0) {
+  // A node that has not reported may have lost the answer to its enrolment: it asks again, and needs a token to.
+  if (reader.list('Node').some(({ status }) => status.facts !== undefined)) {
     rmSync(home.joinTokenFile, { force: true })
     return
   }
