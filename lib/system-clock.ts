@@ -1,17 +1,21 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import type { Clock } from './clock.ts'
 
 /** The machine's own time. */
 export const systemClock: Clock = {
   now: () => new Date(),
   monotonicMs: () => performance.now(),
-  sleep: async (delayMs, signal) => {
-    signal.throwIfAborted()
-    try {
-      await sleep(delayMs, undefined, { signal })
-    } catch (error) {
+  // Not node:timers/promises: most sleeps here are cut short, and there each of those makes an error nobody reads.
+  sleep: (delayMs, signal) =>
+    new Promise((resolve, reject) => {
       signal.throwIfAborted()
-      throw error
-    }
-  },
+      const onAbort = (): void => {
+        clearTimeout(timer)
+        reject(signal.reason)
+      }
+      const timer = setTimeout(() => {
+        signal.removeEventListener('abort', onAbort)
+        resolve()
+      }, delayMs)
+      signal.addEventListener('abort', onAbort, { once: true })
+    }),
 }

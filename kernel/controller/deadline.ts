@@ -30,6 +30,9 @@ export class Deadline implements Disposable {
 
   [Symbol.dispose](): void {
     this.#parent.removeEventListener('abort', this.#onParent)
-    this.#timer.abort()
+    this.#timer.abort(NOT_NEEDED)
   }
 }
+
+/** Aborting without a reason makes an error with its stack, each time, for nobody. */
+const NOT_NEEDED = 'not needed any more'

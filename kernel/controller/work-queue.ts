@@ -18,10 +18,14 @@ export class WorkQueue {
   constructor(clock: Clock, signal: AbortSignal) {
     this.#clock = clock
     this.#signal = signal
+    const endAll = (): void => {
+      for (const timer of this.#timers.values()) timer.abort(NOT_NEEDED)
+    }
+    signal.addEventListener('abort', endAll, { once: true })
   }
 
   add(key: string): void {
-    this.#timers.get(key)?.abort()
+    this.#timers.get(key)?.abort(NOT_NEEDED)
     if (this.#active.has(key)) {
       this.#again.add(key)
       return
@@ -34,12 +38,11 @@ export class WorkQueue {
 
   /** Adds the key after a delay, unless it is queued already or added before. A later delay replaces an earlier one. */
   addAfter(key: string, delayMs: number): void {
-    if (this.#queued.has(key) || this.#again.has(key)) return
-    this.#timers.get(key)?.abort()
+    if (this.#signal.aborted || this.#queued.has(key) || this.#again.has(key)) return
+    this.#timers.get(key)?.abort(NOT_NEEDED)
     const timer = new AbortController()
     this.#timers.set(key, timer)
-    const signal = AbortSignal.any([timer.signal, this.#signal])
-    this.#clock.sleep(delayMs, signal).then(
+    this.#clock.sleep(delayMs, timer.signal).then(
       () => {
         if (this.#timers.get(key) === timer) this.#timers.delete(key)
         this.add(key)
@@ -80,3 +83,6 @@ export class WorkQueue {
     })
   }
 }
+
+/** Aborting without a reason makes an error with its stack, each time, for nobody. */
+const NOT_NEEDED = 'not needed any more'
