@@ -15,6 +15,7 @@ const RESYNC_MS = 600_000
 class Probe implements Reconciler {
   readonly name = 'probe'
   concurrency = 2
+  restMs = 0
   readonly looked: string[] = []
   readonly reported: string[] = []
   readonly requestIds: (string | undefined)[] = []
@@ -145,6 +146,25 @@ test('no key is looked at twice at once; what comes meanwhile is looked at once,
   expect(probe.looked).toEqual(['a', 'b', 'a'])
   for (const end of finish) end()
   await settled()
+  expect(probe.looked).toHaveLength(3)
+})
+
+test('a key rests after a look: a burst of events costs one more', async () => {
+  const probe = new Probe()
+  probe.restMs = 100
+  await using running = await Running.start(probe)
+  const { controller } = running
+  controller.enqueue('a')
+  await settled()
+  for (let n = 0; n < 5; n += 1) controller.enqueue('a')
+  controller.enqueue('b')
+  await settled()
+  expect(probe.looked).toEqual(['a', 'b'])
+  await running.pass(50)
+  expect(probe.looked).toEqual(['a', 'b'])
+  await running.pass(50)
+  expect(probe.looked).toEqual(['a', 'b', 'a'])
+  await running.pass(1_000)
   expect(probe.looked).toHaveLength(3)
 })
 

@@ -19,6 +19,8 @@ export interface Reconciler {
   readonly name: string
   /** How many keys may be worked on at a time. */
   readonly concurrency: number
+  /** How long a key rests after a look, so that a burst of events costs one more and not one each. Absent: not at all. */
+  readonly restMs?: number
   /** Keys to look at again because of an event: their own object's, or those that depend on it. */
   keysOf(event: ObjectEvent): readonly string[]
   /** Every key there is: looked at when the controller starts and at each resync. */
@@ -104,9 +106,16 @@ export class Controller {
   async #work(queue: WorkQueue, signal: AbortSignal): Promise<void> {
     for (let key = await queue.take(); key !== undefined; key = await queue.take()) {
       const delayMs = await this.#reconcileOnce(key, signal)
-      queue.done(key)
-      if (delayMs !== undefined) queue.addAfter(key, delayMs)
+      void this.#rest(signal).then(() => {
+        queue.done(key)
+        if (delayMs !== undefined) queue.addAfter(key, delayMs)
+      })
     }
+  }
+
+  async #rest(signal: AbortSignal): Promise<void> {
+    const { restMs = 0 } = this.#reconciler
+    if (restMs > 0) await this.#deps.clock.sleep(restMs, signal).catch(() => undefined)
   }
 
   /** Returns after how long to look again, if by itself. */

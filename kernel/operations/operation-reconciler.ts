@@ -21,6 +21,7 @@ const LOOK_AGAIN_MS = 10_000
 export class OperationReconciler implements Reconciler {
   readonly name = 'operation'
   readonly concurrency = 8
+  readonly restMs = 20
   readonly #deps: ReconcilerDeps
   readonly #operations: OperationStore
 
