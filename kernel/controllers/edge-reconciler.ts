@@ -1,6 +1,7 @@
 import type { EdgeTable, IngressPort } from '@polis/hal/ingress'
 import { PolisError, toPolisError } from '@polis/lib/error'
 import { findCondition } from '@polis/resources/object'
+import type { Device } from '@polis/resources/device'
 import type { Node } from '@polis/resources/node'
 import type { Reconciler, Result } from '../controller/controller.ts'
 import { statusChange } from '../controller/report.ts'
@@ -9,14 +10,25 @@ import type { ObjectEvent } from '../objects/object-cache.ts'
 import { ROUTED, withRouted } from './attachment-reconciler.ts'
 import type { ReconcilerDeps } from './deps.ts'
 import { deviceOn, portOf } from './device-port.ts'
+import { CONNECTED } from './node-reconciler.ts'
 
 const RESYNC_MS = 60_000
+const NOTHING_REFUSED: ReadonlyMap<string, string> = new Map()
+
+/** What an edge was given, all of which it took. */
+interface Told {
+  readonly text: string
+  /** When it is told again all the same, in case it forgot. */
+  readonly untilMs: number
+}
 
 /** Gives each node's edge its whole table whenever something in it changed, and writes down what holds since. */
 export class EdgeReconciler implements Reconciler {
   readonly name = 'edge'
   readonly concurrency = 4
+  readonly restMs = 20
   readonly #deps: ReconcilerDeps
+  readonly #told = new Map<string, Told>()
 
   constructor(deps: ReconcilerDeps) {
     this.#deps = deps
@@ -43,9 +55,33 @@ export class EdgeReconciler implements Reconciler {
     if (node === undefined) return { kind: 'settled' }
     const device = deviceOn(cache, 'ingress', nodeUid)
     const plan = planEdge(cache, node)
-    const refused = await applyWhatCan(portOf(this.#deps, 'ingress', device), plan.table, signal)
+    const told = this.#findTold(node, device, plan)
+    const refused =
+      told === undefined ? await this.#tell(node, device, plan, signal) : NOTHING_REFUSED
     await this.#writeDown(node, plan, refused)
-    return { kind: 'requeue', afterMs: RESYNC_MS }
+    const afterMs = told === undefined ? RESYNC_MS : told.untilMs - this.#deps.clock.monotonicMs()
+    return { kind: 'requeue', afterMs }
+  }
+
+  /** Most events near a task change nothing for the edge: it need not be sent all its routes for them. */
+  #findTold(node: Node, device: Device, { table }: EdgePlan): Told | undefined {
+    const told = this.#told.get(node.metadata.uid)
+    const isRecent = told !== undefined && this.#deps.clock.monotonicMs() < told.untilMs
+    return isRecent && told.text === textOf(node, device, table) ? told : undefined
+  }
+
+  async #tell(
+    node: Node,
+    device: Device,
+    { table }: EdgePlan,
+    signal: AbortSignal,
+  ): Promise<ReadonlyMap<string, string>> {
+    const { uid } = node.metadata
+    this.#told.delete(uid)
+    const untilMs = this.#deps.clock.monotonicMs() + RESYNC_MS
+    const refused = await applyWhatCan(portOf(this.#deps, 'ingress', device), table, signal)
+    if (refused.size === 0) this.#told.set(uid, { text: textOf(node, device, table), untilMs })
+    return refused
   }
 
   async report(_nodeUid: string, thrown: PolisError): Promise<void> {
@@ -119,6 +155,14 @@ async function applyWhatCan(
     await ingress.applyTable(rest, signal)
     return refused
   }
+}
+
+/** The table, and what might have made the edge that had it another one. */
+function textOf(node: Node, device: Device, table: EdgeTable): string {
+  const { uid, generation } = device.metadata
+  const isReady = findCondition(device.status, 'Ready')
+  const isConnected = findCondition(node.status, CONNECTED)
+  return JSON.stringify([uid, generation, isReady?.since, isConnected?.since, table])
 }
 
 function refusedRoutes(error: PolisError, table: EdgeTable): ReadonlyMap<string, string> {

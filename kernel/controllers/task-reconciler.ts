@@ -30,7 +30,10 @@ export class TaskReconciler implements Reconciler {
     const object = event.after ?? event.before
     switch (object?.kind) {
       case 'Task':
-        return isTaskNews(event) ? [object.metadata.uid, ...dependents(cache, object)] : []
+        return [
+          ...(isTaskNews(event) ? [object.metadata.uid] : []),
+          ...(isStateNews(event) ? dependents(cache, object) : []),
+        ]
       case 'Attachment':
         return uids(cache.ownedBy('Task', object.spec.serviceUid))
       case 'Database':
@@ -164,15 +167,22 @@ export class TaskReconciler implements Reconciler {
   }
 }
 
+/** Whether there may be something to do for the task itself; that it came up as it should is none. */
 function isTaskNews(event: ObjectEvent): boolean {
   const { before, after } = event
   if (isIntentNews(event)) return true
   if (before?.kind !== 'Task' || after?.kind !== 'Task') return true
-  return (
-    before.status.state !== after.status.state ||
-    before.status.incarnation !== after.status.incarnation ||
-    before.status.routedIncarnation !== after.status.routedIncarnation
-  )
+  const { state, incarnation, routedIncarnation } = after.status
+  if (after.metadata.deletionRequestedAt !== undefined) {
+    return before.status.routedIncarnation !== routedIncarnation
+  }
+  const isGone = state === 'waiting' || state === 'lost'
+  return before.status.incarnation !== incarnation || (isGone && before.status.state !== state)
+}
+
+function isStateNews({ before, after }: ObjectEvent): boolean {
+  if (before?.kind !== 'Task' || after?.kind !== 'Task') return true
+  return before.status.state !== after.status.state
 }
 
 /** Tasks of the same instance that have not started: they may wait for this one's service. */
