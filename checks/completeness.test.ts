@@ -179,7 +179,9 @@ function keysOf(schema: (typeof kinds)[KindName]['spec' | 'status']): readonly s
 
 function sectionOf(paper: string, kind: string): string {
   const [, rest = ''] = paper.split(new RegExp(`^## ${kind}$`, 'm'))
-  return rest.split(/^## /m)[0] ?? ''
+  const [section = ''] = rest.split(/^## /m)
+  // A line may break anywhere, also within a command.
+  return section.replaceAll(/\s+/g, ' ')
 }
 
 function read(path: string, remedy: string): string {

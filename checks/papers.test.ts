@@ -81,7 +81,8 @@ function isThere(path: string): boolean {
 
 /** `polis app ls` out of blocks and marks: the words before the first that is no plain word. */
 function commandsIn(text: string): readonly string[] {
-  const marked = [...text.matchAll(/`(?:sudo )?polis (?<rest>[^`\n]+)`/g)]
+  const prose = text.replaceAll(/^```[\s\S]*?^```/gm, '')
+  const marked = [...prose.matchAll(/`(?:sudo )?polis\s(?<rest>[^`]+)`/g)]
   const blocks = [...text.matchAll(/^```\w*\n(?<block>[\s\S]*?)^```/gm)].flatMap(({ groups }) => [
     ...(groups?.['block'] ?? '').matchAll(/(?:^|&& )(?:\w+=\S+ )?polis (?<rest>[^\n#&]+)/gm),
   ])
