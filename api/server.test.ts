@@ -143,6 +143,11 @@ test('metrics tell of routes, never of paths', async () => {
   expect(text).toContain('polis_ready 1')
   expect(text).toContain('process_resident_memory_bytes')
   expect(text).not.toContain('secret-name')
+  // What a proxy on this machine passes on is not local.
+  const passedOn = { 'x-forwarded-for': '192.0.2.1' }
+  expect((await fetch(`${api.url}/metrics`, { headers: passedOn })).status).toBe(401)
+  const viewer = { ...passedOn, ...bearer(await api.kernel.addUser('prometheus', 'viewer')) }
+  expect((await fetch(`${api.url}/metrics`, { headers: viewer })).status).toBe(200)
 })
 
 test('what goes wrong inside is told to nobody and logged once with its causes', async () => {

@@ -120,6 +120,15 @@ test.each([
   expect(await openStreams()).toBe(0)
 })
 
+test('a user has a limited number of streams', async () => {
+  const query = 'subscription { objects(kinds: [Node]) { type } }'
+  const open = Array.from({ length: 101 }, () => api.follow(query))
+  const first = open.map((stream) => stream.next())
+  const { value } = await Promise.race(first)
+  expect(value).toMatchObject({ errors: [{ extensions: { code: 'ResourceExhausted' } }] })
+  expect(await openStreams()).toBe(100)
+})
+
 test('streams end when the server closes, saying so', async () => {
   const answers = collect(api.follow('subscription { objects { type } }'))
   await until(async () => (await openStreams()) === 1, { deadlineMs: 3000, what: 'a stream' })

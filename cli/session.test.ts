@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { openPolisApi, type PolisApi } from '@polis/test/polis-api'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
+import type { Command } from 'commander'
 import { createProgram } from './program.ts'
 import { runShell, type Ran, type RunOptions } from './test-shell.ts'
 
@@ -115,17 +116,21 @@ test('completion knows every verb, and bash can read it', async () => {
   expect(await run('completion fish')).toMatchObject({ code: 2 })
 })
 
-test('every verb has help with an example', async () => {
-  const program = createProgram({} as never)
-  const paths = (command: typeof program, path: string): readonly string[] =>
-    command.commands.length === 0
-      ? [path]
-      : command.commands.flatMap((verb) => paths(verb, `${path} ${verb.name()}`))
-  for (const path of paths(program, '')) {
-    const { code, stdout } = await run(`${path} --help`)
-    expect(code).toBe(0)
-    expect(stdout).toContain(`Examples:\n  $ `)
-  }
+const verbs = verbsOf(createProgram({} as never), '')
+
+function verbsOf(command: Command, path: string): readonly string[] {
+  return command.commands.length === 0
+    ? [path.trim()]
+    : command.commands.flatMap((verb) => verbsOf(verb, `${path} ${verb.name()}`))
+}
+
+test.each(verbs)('polis %s has help with an example, and a place in docs/cli.md', async (verb) => {
+  const { code, stdout } = await run(`${verb} --help`)
+  expect(code).toBe(0)
+  expect(stdout).toContain('Examples:\n  $ ')
+  const [first = ''] = verb.split(' ')
+  const said = verb === 'attach' || verb === 'detach' ? `polis ${first} ` : `polis ${verb}`
+  expect(await readFile(new URL('../docs/cli.md', import.meta.url), 'utf8')).toContain(said)
 })
 
 test('others add commands of their own', async () => {

@@ -12,15 +12,15 @@ export function guardedStream<Item>(
   open: (signal: AbortSignal) => AsyncIterable<Item>,
 ): AsyncIterableIterator<Item> {
   const end = new AbortController()
+  end.signal.addEventListener('abort', context.streamOpened(), { once: true })
+  watchRights(context, (error) => fail(error), end.signal)
   let failure: PolisError | undefined
   const fail = (error: unknown): void => {
     failure ??= toPolisError(error, 'follow')
     end.abort(error)
   }
-  watchRights(context, fail, end.signal)
   const onClosing = (): void => fail(new PolisError('Unavailable', 'the server is stopping'))
   context.closing.addEventListener('abort', onClosing, { signal: end.signal })
-  end.signal.addEventListener('abort', context.streamOpened())
   const items = open(end.signal)[Symbol.asyncIterator]()
   const ended = new Promise<undefined>((resolve) => {
     end.signal.addEventListener('abort', () => resolve(undefined))

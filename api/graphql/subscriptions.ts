@@ -6,6 +6,7 @@ import { kindNames } from '@polis/resources/registry'
 import type { InputRef, ObjectRef } from '@pothos/core'
 import { z } from 'zod'
 import { inBatches } from './batches.ts'
+import { bounded } from './bounded.ts'
 import type { Builder, SchemaTypes } from './builder.ts'
 import { type ApiContext, callerOf } from './context.ts'
 import { guardedStream } from './guarded-stream.ts'
@@ -13,6 +14,9 @@ import { type EventFilter, visibleEvents } from './journal-page.ts'
 import type { KindTypes } from './kind-types.ts'
 import type { Fields, ObjectTypes } from './object-types.ts'
 import { projectUidOf } from './project-uid.ts'
+
+/** Changes that are held for a reader of objects. */
+const MOST_HELD = 10_000
 
 interface Parts {
   readonly kindTypes: KindTypes
@@ -175,7 +179,7 @@ function addObjects(builder: Builder, types: ObjectTypes, { kindTypes }: Parts):
             ? undefined
             : projectUidOf(context.lookup, project, 'project')
         return guardedStream(context, (signal) =>
-          inProject(context.kernel.watch(actor, wanted, signal), projectUid),
+          bounded(inProject(context.kernel.watch(actor, wanted, signal), projectUid), MOST_HELD),
         )
       },
       resolve: (notice: ObjectChangeNotice, _args, context) => current(notice, context),

@@ -4,6 +4,7 @@ import { bodyLimit } from 'hono/body-limit'
 import { type ApiContext, callerOf, Lookup } from '../graphql/context.ts'
 import { createGraphql } from '../graphql/yoga.ts'
 import type { Environment, RouteDeps } from './environment.ts'
+import { OpenStreams } from './open-streams.ts'
 import { callerAddress, errorAnswer, isEncrypted, originOf } from './request.ts'
 import { cookieName, sessionCookie } from './session-cookie.ts'
 
@@ -13,6 +14,7 @@ const MAX_BYTES = 1.5 * 1024 * 1024
 /** `POST /graphql`: queries and mutations as JSON, subscriptions as server-sent events. */
 export function addGraphqlRoute(app: Hono<Environment>, deps: RouteDeps): void {
   const graphql = createGraphql(deps.logger)
+  const streams = new OpenStreams(deps.metrics)
   app.post(
     '/graphql',
     bodyLimit({
@@ -26,7 +28,7 @@ export function addGraphqlRoute(app: Hono<Environment>, deps: RouteDeps): void {
         return errorAnswer(c, error, deps.logger, 415)
       }
       const cookies: string[] = []
-      const response = await graphql.fetch(c.req.raw, contextOf(c, deps, cookies))
+      const response = await graphql.fetch(c.req.raw, contextOf(c, { ...deps, streams }, cookies))
       for (const cookie of cookies) response.headers.append('set-cookie', cookie)
       // HTTP/2 knows no such header, and on HTTP/1.1 it says what is so anyway.
       response.headers.delete('connection')
@@ -41,8 +43,12 @@ function tooLarge(): PolisError {
   })
 }
 
-function contextOf(c: Context<Environment>, deps: RouteDeps, cookies: string[]): ApiContext {
-  const { kernel, clock, version, metrics, closing } = deps
+function contextOf(
+  c: Context<Environment>,
+  deps: RouteDeps & { readonly streams: OpenStreams },
+  cookies: string[],
+): ApiContext {
+  const { kernel, clock, version, closing, streams } = deps
   const { actor, tokenText } = c.get('caller')
   const context: ApiContext = {
     kernel,
@@ -57,10 +63,7 @@ function contextOf(c: Context<Environment>, deps: RouteDeps, cookies: string[]):
     setSession: (session) => {
       cookies.push(sessionCookie(cookieName(kernel.installationUid), session, isEncrypted(c)))
     },
-    streamOpened: () => {
-      metrics.streamOpened()
-      return () => metrics.streamClosed()
-    },
+    streamOpened: () => streams.open(actor?.userUid),
     lookup: new Lookup(() => kernel.reader(callerOf(context))),
   }
   return context

@@ -13,12 +13,12 @@ export function addPublicRoutes(app: Hono<Environment>, deps: RouteDeps): void {
   app.get('/', (c) => c.html(frontPage(c.get('caller').actor?.name)))
   app.get('/healthz', (c) => c.text('ok'))
   app.get('/readyz', (c) => (kernel.isReady() ? c.text('ready') : c.text('not ready', 503)))
-  // Numbers about the whole installation: for its own machine, and for whoever may look at all of it.
+  // Numbers about the whole installation: for its own machine, and for whoever may look at all of it. What a proxy on
+  // this machine passes on comes from elsewhere.
   app.get('/metrics', async (c) => {
-    if (
-      !isLoopback(callerAddress(c)) &&
-      callerOf(c.get('caller')).roleIn(undefined) === undefined
-    ) {
+    const isProxied = c.req.header('x-forwarded-for') !== undefined
+    const isLocal = isLoopback(callerAddress(c)) && !isProxied
+    if (!isLocal && callerOf(c.get('caller')).roleIn(undefined) === undefined) {
       throw new PolisError(
         'PermissionDenied',
         'only viewers of the whole installation may see this',

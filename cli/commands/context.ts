@@ -38,7 +38,7 @@ export function addContext(program: Command, shell: Shell): void {
     )
   examples(
     add,
-    'polis context add home http://127.0.0.1:4000',
+    'polis context add home http://127.0.0.1:4750',
     'polis context add work https://polis.example --ca ca.pem',
   )
   const use = noun

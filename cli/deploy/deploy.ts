@@ -5,11 +5,11 @@ import { readCompose } from '@polis/compose/read-compose'
 import { variablesOf } from '@polis/compose/variables'
 import { PolisError } from '@polis/lib/error'
 import { change, type ChangeOptions } from '../change.ts'
-import type { Client } from '../client/client.ts'
 import { Deploy } from '../documents/changes.ts'
+import { toSize } from '../output/units.ts'
 import type { Environment, Session } from '../shell.ts'
 import { buildContextsOf } from './build-contexts.ts'
-import { digestOf, packFolder } from './pack.ts'
+import { measure, packFolder } from './pack.ts'
 import { readSource, readText, type Source } from './source.ts'
 
 export interface DeployOptions extends ChangeOptions {
@@ -109,8 +109,9 @@ async function bringContext(
   if (folder === undefined || model === undefined) return undefined
   const contexts = await buildContextsOf(model, folder)
   if (contexts.length === 0) return undefined
-  const client: Client = await session.client()
-  const digest = await digestOf(packFolder(folder, contexts))
+  const client = await session.client()
+  const { digest, sizeBytes } = await measure(packFolder(folder, contexts))
   if (await client.hasUpload(digest, project)) return digest
+  session.printer.note(`uploading ${toSize(sizeBytes)}`)
   return await client.upload(packFolder(folder, contexts), project)
 }

@@ -37,11 +37,17 @@ export async function* packFolder(
   await filled
 }
 
-/** `sha256:…` of a stream. */
-export async function digestOf(bytes: AsyncIterable<Uint8Array>): Promise<string> {
+/** `sha256:…` of a stream, and its length. */
+export async function measure(
+  bytes: AsyncIterable<Uint8Array>,
+): Promise<{ readonly digest: string; readonly sizeBytes: number }> {
   const hash = createHash('sha256')
-  for await (const chunk of bytes) hash.update(chunk)
-  return `sha256:${hash.digest('hex')}`
+  let sizeBytes = 0
+  for await (const chunk of bytes) {
+    hash.update(chunk)
+    sizeBytes += chunk.byteLength
+  }
+  return { digest: `sha256:${hash.digest('hex')}`, sizeBytes }
 }
 
 async function fill(tar: Pack, folder: string, contexts: readonly BuildContext[]): Promise<void> {

@@ -1,4 +1,4 @@
-import type { PolisError, Problem } from '@polis/lib/error'
+import { causeChain, type PolisError, type Problem } from '@polis/lib/error'
 import type { ShellDeps } from '../shell.ts'
 import { Style } from './style.ts'
 import { type Column, toTable } from './table.ts'
@@ -40,6 +40,9 @@ export class Printer {
       ? JSON.stringify({ code, path, message, hint, problems }, undefined, 2)
       : problems.map((problem) => this.problem('error', problem)).join('\n')
     this.#deps.stderr.write(`${text}\n`)
+    // Nobody expected this one: whoever reports it needs more than its name.
+    const causes = code === 'Internal' && !this.isJson ? causeChain(error.cause) : []
+    for (const cause of causes) this.#deps.stderr.write(`  cause: ${cause}\n`)
   }
 
   problem(kind: 'error' | 'warning', problem: Problem): string {
