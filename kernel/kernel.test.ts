@@ -292,3 +292,27 @@ test('a port that a foreign program holds is refused by name, and nothing else s
   })
   expect(world.ingress.endpointsFor('shop.localhost')).toHaveLength(1)
 })
+
+test('a database device that cannot answer for a moment keeps its route', async () => {
+  await using world = await FakeWorld.open()
+  await addDatabaseDevice(world)
+  await deployShop(world)
+  const [before] = world.ingress.table.gateway
+  const { ensureDevice } = world.database
+  world.database.ensureDevice = async () => ({ isReady: false, message: 'starting', facts: {} })
+  const reader = world.kernel.reader(root)
+  const isUnready = (): boolean =>
+    reader
+      .list('Device')
+      .some(
+        ({ metadata, status }) =>
+          metadata.name === 'main' &&
+          status.conditions.some(({ message }) => message === 'starting'),
+      )
+  await world.kernel.nodes.lost(reader.list('Node')[0]?.metadata.uid ?? '')
+  await until(isUnready, { deadlineMs: 5_000, what: 'the device to be looked at' })
+  world.database.ensureDevice = ensureDevice
+
+  expect(world.ingress.table.gateway).toEqual([before])
+  expect(before?.upstreams).toHaveLength(1)
+})

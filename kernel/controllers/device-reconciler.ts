@@ -62,7 +62,8 @@ export class DeviceReconciler implements Reconciler {
         },
         clock,
         {
-          facts: observed.facts,
+          // A device that cannot answer for a moment is where it was: routes to it stay.
+          facts: observed.isReady ? observed.facts : { ...current.status.facts, ...observed.facts },
           ...(observed.engineVersion === undefined
             ? {}
             : { engineVersion: observed.engineVersion }),

@@ -137,11 +137,16 @@ function toStatus(
   const { uid: _, engineNode, ...seen } = observed
   const node = cache.list('Node').find((candidate) => candidate.status.engineNode === engineNode)
   const nodeUid = node?.metadata.uid ?? status.nodeUid
+  // The same container has the address it had, also when the engine does not say it this time.
+  const isSameContainer =
+    observed.incarnation !== undefined && observed.incarnation === status.incarnation
+  const address = observed.address ?? (isSameContainer ? status.address : undefined)
   return {
     observedGeneration: status.observedGeneration,
     conditions: status.conditions,
     mountedAttachmentUids: status.mountedAttachmentUids,
     ...seen,
+    ...(address === undefined ? {} : { address }),
     ...(nodeUid === undefined ? {} : { nodeUid }),
   }
 }
