@@ -64,7 +64,8 @@ async function* newestFirst(
     })
     yield* batch
     const last = batch.at(-1)
-    if (last === undefined || batch.length < BATCH) return
+    // Not by its length: a batch may be short for what the caller may not see.
+    if (last === undefined) return
     before = last.id
   }
 }
