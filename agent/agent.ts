@@ -181,8 +181,10 @@ export class Agent {
       manifests: drivers.map(({ manifest }) => manifest),
       observe: (ending) => observeFacts({ facts, clock, logger }, ending),
       onFailure: (call, thrown) => {
-        const { code } = toPolisError(thrown, call)
-        logger.warn('device call failed', { call, code, causes: causeChain(thrown) })
+        const { code, cause } = toPolisError(thrown, call)
+        // The kernel knows what the driver said; only here is known what was behind it.
+        const level = code === 'Internal' || cause !== undefined ? 'warn' : 'debug'
+        logger[level]('device call failed', { call, code, causes: causeChain(thrown) })
       },
       clock,
     })

@@ -16,12 +16,12 @@ export async function answer<T>(
 }
 
 export async function* answerWithStream<T>(
-  { requestHeader }: HandlerContext,
+  { requestHeader, signal }: HandlerContext,
   doing: string,
   open: () => AsyncIterable<T>,
 ): AsyncGenerator<T, void, undefined> {
   try {
-    yield* streamWithRequestIdOf(requestHeader, open)
+    yield* streamWithRequestIdOf(requestHeader, signal, open)
   } catch (thrown) {
     throw toConnectError(thrown, doing)
   }

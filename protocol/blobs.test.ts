@@ -109,6 +109,7 @@ describe('blobs', () => {
     const builder = at.builderOf('n1')
     for (let n = 0; n < 50; n += 1) await builder.listImages({}, soon())
     let isFetched = false
+    const beganMs = performance.now()
     const fetching = fetchBlob(identity, digestOf(bytes)).then((fetched) => {
       isFetched = true
       return fetched
@@ -123,6 +124,6 @@ describe('blobs', () => {
     expect(tookMs.length).toBeGreaterThan(5)
     const median = tookMs.toSorted((a, b) => a - b)[tookMs.length >> 1]
     // Both ends, the hashing and this test share one thread here; a call behind 50 MB would take the whole transfer.
-    expect(median).toBeLessThan(50)
+    expect(median).toBeLessThan((performance.now() - beganMs) / 5)
   }, 60_000)
 })

@@ -42,7 +42,8 @@ export async function dial(options: DialOptions, signal: AbortSignal): Promise<T
       : { cert: certificate.certificatePem, key: certificate.privateKeyPem }),
   })
   await connected(socket, address, signal)
-  return socket
+  // From here on its HTTP/2 session tells what breaks it.
+  return socket.on('error', () => undefined)
 }
 
 /**

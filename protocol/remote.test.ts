@@ -338,6 +338,44 @@ test('a stream given up when the peer had answered in full leaves nothing behind
   expect(remote.caller.countCalls()).toBe(0)
 })
 
+test('a driver that waits for a slow reader is ended when the connection dies', async () => {
+  const text = 'x'.repeat(64 * 1024)
+  let isEnded = false
+  probe.build = async function* () {
+    try {
+      for (;;) yield { type: 'log', text }
+    } finally {
+      isEnded = true
+    }
+  }
+  const reading = remote.port.build(REQUEST, soon())[Symbol.asyncIterator]()
+  expect(await reading.next()).toMatchObject({ done: false })
+  remote.cut()
+  await until(() => isEnded, { deadlineMs: 5_000, what: 'the end of the driver’s stream' })
+})
+
+test('a slow reader holds its driver up and costs no memory', async () => {
+  const text = 'x'.repeat(64 * 1024)
+  let made = 0
+  probe.build = async function* () {
+    for (; made < 10_000; made += 1) yield { type: 'log', text }
+  }
+  for await (const _ of remote.port.build(REQUEST, soon())) {
+    let before = -1
+    await until(
+      () => {
+        const isStill = made === before
+        before = made
+        return isStill
+      },
+      { deadlineMs: 10_000, everyMs: 200, what: 'the driver being held up' },
+    )
+    break
+  }
+  // What fits into the windows and buffers between them, and no more.
+  expect(made).toBeLessThan(200)
+})
+
 test('a large answer passes whole', async () => {
   probe.images = Array.from({ length: 50_000 }, (_, n) => ({
     uid: `u${n}`,

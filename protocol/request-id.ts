@@ -18,12 +18,21 @@ export function withRequestIdOf<T>(headers: Headers, work: () => T): T {
   return withTrace({ requestId }, work)
 }
 
-/** The items of a stream, each made as part of the request that the caller's headers name. */
+/**
+ * The items of a stream, each made as part of the request that the caller's headers name. When `signal` aborts, the
+ * stream is ended from here: whoever waits to write to a connection that died never asks for another item.
+ */
 export async function* streamWithRequestIdOf<T>(
   headers: Headers,
+  signal: AbortSignal,
   open: () => AsyncIterable<T>,
 ): AsyncGenerator<T, void, undefined> {
   const iterator = withRequestIdOf(headers, () => open()[Symbol.asyncIterator]())
+  const end = (): void => {
+    // Why it ended is known; what it throws now concerns nobody.
+    void iterator.return?.().then(undefined, () => undefined)
+  }
+  signal.addEventListener('abort', end, { once: true })
   try {
     for (;;) {
       // A generator's body runs in the context of whoever asks for its next item.
@@ -32,6 +41,7 @@ export async function* streamWithRequestIdOf<T>(
       yield next.value
     }
   } finally {
+    signal.removeEventListener('abort', end)
     await iterator.return?.()
   }
 }

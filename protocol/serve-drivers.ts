@@ -89,7 +89,7 @@ export function serveDrivers(router: ConnectRouter, options: ServeDriversOptions
       try {
         const run = prepare(request, 'streaming', signal)
         const open = (): AsyncIterable<unknown> => run() as AsyncIterable<unknown>
-        for await (const item of streamWithRequestIdOf(requestHeader, open)) {
+        for await (const item of streamWithRequestIdOf(requestHeader, signal, open)) {
           yield { item: encodePayload(item) }
         }
       } catch (thrown) {
