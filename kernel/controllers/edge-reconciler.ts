@@ -117,8 +117,10 @@ export class EdgeReconciler implements Reconciler {
         )
       })
     }
-    for (const { metadata, status } of cache.list('Attachment')) {
-      const refusal = refused.get(metadata.uid)
+    for (const { metadata, spec, status } of cache.list('Attachment')) {
+      // A gateway route is the database's, whoever is attached to it.
+      const routeUid = spec.target.type === 'database' ? spec.target.databaseUid : metadata.uid
+      const refusal = refused.get(routeUid)
       const isRouted = refusal === undefined && attachmentUids.has(metadata.uid)
       const before = findCondition(status, ROUTED)
       if ((before?.status === 'True') === isRouted && refusal === undefined) continue
