@@ -197,12 +197,22 @@ export class PolisKernel implements Kernel {
     const rest = await this.#operations.listEnded(
       limit,
       position,
-      projectUid === undefined ? undefined : [projectUid],
+      this.#projectsSeenBy(actor, projectUid),
     )
     return [...first, ...rest]
       .filter((operation) => projectUid === undefined || operation.projectUid === projectUid)
       .filter((operation) => maySeeOperation(actor, operation))
       .slice(0, limit)
+  }
+
+  /** Projects whose operations are asked for; undefined: all, and the installation's own. */
+  #projectsSeenBy(actor: Actor, projectUid: string | undefined): readonly string[] | undefined {
+    if (projectUid !== undefined) return [projectUid]
+    if (actor.roleIn(undefined) !== undefined) return undefined
+    return this.#cache
+      .list('Project')
+      .map(({ metadata }) => metadata.uid)
+      .filter((uid) => actor.roleIn(uid) !== undefined)
   }
 
   async *watchOperation(actor: Actor, id: string, signal: AbortSignal): AsyncIterable<Operation> {

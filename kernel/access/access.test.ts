@@ -6,8 +6,12 @@ import type { ChangeRequest } from '../operations/request.ts'
 
 const PASSWORD = 'correct horse battery'
 
-async function finish(world: FakeWorld, request: ChangeRequest): Promise<void> {
-  const { id } = await world.kernel.submit(root, request)
+function finish(world: FakeWorld, request: ChangeRequest): Promise<void> {
+  return finishAs(world, root, request)
+}
+
+async function finishAs(world: FakeWorld, actor: Actor, request: ChangeRequest): Promise<void> {
+  const { id } = await world.kernel.submit(actor, request)
   let status = 'unknown'
   for await (const operation of world.kernel.watchOperation(
     root,
@@ -51,7 +55,7 @@ test('a viewer sees and changes nothing, an operator works in the project, neith
 
   await expect(world.kernel.submit(viewer, secret())).rejects.toMatchObject(denied)
   await expect(world.kernel.plan(viewer, secret())).rejects.toMatchObject(denied)
-  await world.kernel.submit(operator, secret())
+  await finishAs(world, operator, secret())
   await finish(world, { type: 'createProject', name: 'other' })
   await expect(world.kernel.submit(operator, secret('other'))).rejects.toMatchObject(denied)
   for (const request of [
@@ -62,6 +66,8 @@ test('a viewer sees and changes nothing, an operator works in the project, neith
     await expect(world.kernel.submit(operator, request)).rejects.toMatchObject(denied)
   }
   expect(world.kernel.reader(viewer).list('Secret')).toHaveLength(1)
+  const seen = await world.kernel.listOperations(viewer, { limit: 1 })
+  expect(seen.map(({ verb }) => verb)).toEqual(['setSecret'])
   expect(
     world.kernel
       .reader(viewer)
