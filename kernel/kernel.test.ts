@@ -298,7 +298,6 @@ test('a database device that cannot answer for a moment keeps its route', async 
   await addDatabaseDevice(world)
   await deployShop(world)
   const [before] = world.ingress.table.gateway
-  const { ensureDevice } = world.database
   world.database.ensureDevice = async () => ({ isReady: false, message: 'starting', facts: {} })
   const reader = world.kernel.reader(root)
   const isUnready = (): boolean =>
@@ -311,7 +310,6 @@ test('a database device that cannot answer for a moment keeps its route', async 
       )
   await world.kernel.nodes.lost(reader.list('Node')[0]?.metadata.uid ?? '')
   await until(isUnready, { deadlineMs: 5_000, what: 'the device to be looked at' })
-  world.database.ensureDevice = ensureDevice
 
   expect(world.ingress.table.gateway).toEqual([before])
   expect(before?.upstreams).toHaveLength(1)
