@@ -9,6 +9,12 @@ type Environment = Readonly<Record<string, string | undefined>>
 const PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
 const PROXIES = ['http_proxy', 'https_proxy', 'no_proxy', 'HTTP_PROXY', 'HTTPS_PROXY', 'NO_PROXY']
 
+/**
+ * V8 lets its young generation grow past 100 MB under a few thousand calls and keeps it: half of what each process may
+ * take. At 2 MB both stay near 100 MB, at no cost that could be measured.
+ */
+const YOUNG_SPACE = '--max-semi-space-size=2'
+
 /** Nothing of the shell that happened to start it, but the way to the outside. */
 export function serviceEnv(env: Environment): Readonly<Record<string, string>> {
   const proxies = PROXIES.flatMap((name) => {
@@ -29,8 +35,18 @@ export function polisServices(home: Home, env: Environment): readonly Service[] 
     build: buildId(),
   }
   return [
-    { name: 'server', description: 'Polis server', args: [programPath('server')], ...common },
-    { name: 'agent', description: 'Polis agent', args: [programPath('agent')], ...common },
+    {
+      name: 'server',
+      description: 'Polis server',
+      args: [YOUNG_SPACE, programPath('server')],
+      ...common,
+    },
+    {
+      name: 'agent',
+      description: 'Polis agent',
+      args: [YOUNG_SPACE, programPath('agent')],
+      ...common,
+    },
   ]
 }
 

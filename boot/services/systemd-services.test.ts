@@ -31,7 +31,8 @@ it('say what is to run, under which environment, and leave the edge alone', () =
   const [server] = services
   if (server === undefined) throw new Error('no server')
   const lines = toUnit(server, HOME).split('\n')
-  expect(lines).toContain(`ExecStart="${process.execPath}" "${server.args[0]}"`)
+  const args = server.args.map((arg) => `"${arg}"`).join(' ')
+  expect(lines).toContain(`ExecStart="${process.execPath}" ${args}`)
   expect(lines).toContain('Environment="POLIS_HOME=/srv/a folder/50%%"')
   expect(lines).toContain(String.raw`Environment="http_proxy=http://proxy:3128/\"$x\""`)
   for (const line of ['KillMode=process', 'Restart=always', 'WantedBy=multi-user.target']) {
