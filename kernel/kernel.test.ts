@@ -314,3 +314,38 @@ test('a database device that cannot answer for a moment keeps its route', async 
   expect(world.ingress.table.gateway).toEqual([before])
   expect(before?.upstreams).toHaveLength(1)
 })
+
+test('a volume in use is not detached: the holder is named, and everything stays as it was', async () => {
+  await using world = await FakeWorld.open()
+  await addDatabaseDevice(world)
+  await deployShop(world)
+  const [endpoint] = world.ingress.endpointsFor('shop.localhost') ?? []
+  world.volumeHost.hold(endpoint?.taskUid ?? '', 'data', 'tail (pid 42)')
+  const target = { type: 'volume' as const, name: 'data' }
+  const detach = {
+    type: 'detach' as const,
+    project: 'default',
+    instance: 'shop',
+    service: 'web',
+    target,
+  }
+
+  const refused = await finish(world, detach)
+
+  expect(refused.status).toBe('failed')
+  expect(refused.error?.message).toContain('tail (pid 42)')
+  const attachment = (): boolean =>
+    world.kernel
+      .reader(root)
+      .list('Attachment')
+      .some(
+        ({ spec, metadata, status }) =>
+          spec.alias === 'data' &&
+          metadata.deletionRequestedAt === undefined &&
+          status.conditions.some(({ type, status: is }) => type === 'Ready' && is === 'True'),
+      )
+  await until(attachment, { deadlineMs: 5_000, what: 'the attachment to hold again' })
+
+  world.volumeHost.release(endpoint?.taskUid ?? '', 'data')
+  expect(await finish(world, detach)).toMatchObject({ status: 'done' })
+})

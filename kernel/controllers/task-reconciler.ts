@@ -4,8 +4,9 @@ import type { Node } from '@polis/resources/node'
 import type { Task } from '@polis/resources/task'
 import type { Reconciler, Result } from '../controller/controller.ts'
 import { isIntentNews } from '../controller/news.ts'
-import { statusChange } from '../controller/report.ts'
+import { failure, readiness, statusChange } from '../controller/report.ts'
 import type { ObjectEvent, ObjectReader } from '../objects/object-cache.ts'
+import { attachmentsOf } from '../planner/expand-instance.ts'
 import type { ReconcilerDeps } from './deps.ts'
 import { deviceOn, orchestratorDevice, portOf } from './device-port.ts'
 import { findObstacle, taskRootOf, toTaskSpec } from './task-preparation.ts'
@@ -77,9 +78,21 @@ export class TaskReconciler implements Reconciler {
 
   async report(uid: string, error: PolisError): Promise<void> {
     const task = this.#deps.cache.find('Task', uid)
+    if (task === undefined) return
     // A running task stays what it is; only one that cannot be started says why.
-    if (task === undefined || task.status.incarnation !== undefined) return
-    await this.#write(task, { message: error.message })
+    if (task.status.incarnation === undefined) await this.#write(task, { message: error.message })
+    else if (error.code === 'FailedPrecondition') await this.#reportBusy(task, error)
+  }
+
+  /** What shall be taken from a running task and is in use there: the attachments on their way out say by whom. */
+  async #reportBusy({ spec }: Task, error: PolisError): Promise<void> {
+    const { cache, writer, clock } = this.#deps
+    for (const attachment of attachmentsOf(cache, spec.serviceUid)) {
+      if (attachment.metadata.deletionRequestedAt === undefined) continue
+      await writer.amend('Attachment', attachment.metadata.uid, (leaving) =>
+        readiness(leaving, { ...failure(error), reason: BUSY }, clock),
+      )
+    }
   }
 
   async #ensure(task: Task, signal: AbortSignal): Promise<void> {
@@ -168,6 +181,9 @@ export class TaskReconciler implements Reconciler {
 }
 
 /** Whether there may be something to do for the task itself; that it came up as it should is none. */
+/** Reason of an attachment's Ready condition while it is in use and shall go. */
+export const BUSY = 'Busy'
+
 function isTaskNews(event: ObjectEvent): boolean {
   const { before, after } = event
   if (isIntentNews(event)) return true

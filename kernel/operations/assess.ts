@@ -4,6 +4,7 @@ import type { PolisObject } from '@polis/resources/registry'
 import type { Problem } from '@polis/lib/error'
 import { isFinal } from '../controllers/image-reconciler.ts'
 import { ROLLOUT_FAILED } from '../controllers/service-reconciler.ts'
+import { BUSY } from '../controllers/task-reconciler.ts'
 import { stayingAttachments } from '../controllers/task-preparation.ts'
 import type { ObjectReader } from '../objects/object-cache.ts'
 import { findImages } from '../planner/images.ts'
@@ -32,7 +33,9 @@ export function assess(reader: ObjectReader, goal: Goal): readonly Assessment[] 
     case 'gone': {
       const object = reader.find(goal.kind, goal.uid)
       const message = object === undefined ? '' : (failedMessage(object) ?? 'on its way out')
-      const status = object === undefined ? 'done' : 'running'
+      // Whoever uses it has to let go first: waiting would be waiting for a person.
+      const isBusy = object !== undefined && findCondition(object.status, 'Ready')?.reason === BUSY
+      const status = object === undefined ? 'done' : isBusy ? 'failed' : 'running'
       return [{ key: `${goal.kind}/${goal.uid}`, title: goal.title, status, message }]
     }
     case 'probe':
