@@ -21,7 +21,10 @@ export interface Reconciler {
   readonly concurrency: number
   /** How long a key rests after a look, so that a burst of events costs one more and not one each. Absent: not at all. */
   readonly restMs?: number
-  /** Keys to look at again because of an event: their own object's, or those that depend on it. */
+  /**
+   * Keys to look at again because of an event: their own object's, or those that depend on it. Asked about every event
+   * while the controller runs.
+   */
   keysOf(event: ObjectEvent): readonly string[]
   /** Every key there is: looked at when the controller starts and at each resync. */
   allKeys(): readonly string[]

@@ -32,6 +32,10 @@ class Scene implements AsyncDisposable {
       logger: silentLogger,
       sealer: new SecretSealer([{ id: 'k1', bytes: new Uint8Array(32) }]),
     })
+    // As a controller does: the reconciler hears of every event.
+    cache.subscribe((events) => {
+      for (const event of events) this.#reconciler.keysOf(event)
+    })
   }
 
   static async open(): Promise<Scene> {
@@ -42,16 +46,49 @@ class Scene implements AsyncDisposable {
     return scene
   }
 
-  /** A domain that leads to a service without tasks. */
+  /** A domain that leads to a service of its own, without tasks. */
   async addDomain(uid: string, host: string): Promise<void> {
     await this.put('Domain', uid, { host, tls: 'off' })
     const target = { type: 'domain', domainUid: uid, port: 8080 } as const
     await this.put('Attachment', `to-${uid}`, {
-      serviceUid: 'web',
+      serviceUid: `service-${uid}`,
       alias: host,
       layer: 'file',
       target,
     })
+  }
+
+  async addTask(uid: string, serviceUid: string): Promise<void> {
+    const template = {
+      image: '',
+      stopGracePeriodMs: 0,
+      environment: {},
+      environmentFrom: {},
+      labels: {},
+      resources: {},
+      mounts: [],
+      aliases: [],
+    }
+    const spec = { serviceUid, revisionUid: 'r', slot: 1, template, templateHash: 'h' }
+    await this.put('Task', uid, spec, {
+      metadata: { ownerUid: serviceUid },
+      status: {
+        state: 'running',
+        message: '',
+        incarnation: `${uid}@1`,
+        address: '172.30.0.2',
+        nodeUid: 'n1',
+        restarts: 0,
+        mountedAttachmentUids: [],
+      },
+    })
+  }
+
+  /** Tasks that are marked as sent traffic. */
+  get routed(): readonly string[] {
+    const tasks = this.objects.cache.list('Task')
+    const routed = tasks.filter(({ status }) => status.routedIncarnation === status.incarnation)
+    return routed.map(({ metadata }) => metadata.uid).toSorted()
   }
 
   async remove(uid: string): Promise<void> {
@@ -64,11 +101,13 @@ class Scene implements AsyncDisposable {
     kind: Name,
     uid: string,
     spec: PolisObject<Name>['spec'],
+    part: { readonly metadata?: object; readonly status?: object } = {},
   ): Promise<void> {
     const { store, cache, clock } = this.objects
     const createdAt = clock.now().toISOString()
-    const metadata = { uid, name: uid, generation: 1, createdAt }
-    const status = kind === 'Device' ? { ...NOT_OBSERVED, facts: {} } : NOT_OBSERVED
+    const metadata = { uid, name: uid, generation: 1, createdAt, ...part.metadata }
+    const facts = kind === 'Device' ? { facts: {} } : {}
+    const status = { ...NOT_OBSERVED, ...facts, ...part.status }
     const object = { kind, metadata, spec, status } as unknown as PolisObject
     const { revision } = await store.transact({
       writes: [{ put: objectKey(uid), value: toDocument(object) }],
@@ -143,4 +182,34 @@ test('an edge that failed is told again, also of what it knew before', async () 
   await scene.remove('to-d2')
   await scene.reconcile()
   expect(scene.hosts).toEqual(['shop.example'])
+})
+
+test('a task that stops serving is out of the table, and its mark is taken away', async () => {
+  await using scene = await Scene.open()
+  await scene.addDomain('d1', 'shop.example')
+  await scene.addDomain('d2', 'www.shop.example')
+  await scene.addTask('t1', 'service-d1')
+  await scene.addTask('t2', 'service-d2')
+  await scene.reconcile()
+  expect(scene.routed).toEqual(['t1', 't2'])
+  expect(scene.ingress.endpointsFor('shop.example')).toHaveLength(1)
+  const { cache, writer } = scene.objects
+  const before = cache.get('Task', 't1')
+  const status = { ...before.status, state: 'unhealthy' as const }
+  await writer.commit([{ type: 'status', before, status }])
+  await scene.reconcile()
+  expect(scene.routed).toEqual(['t2'])
+  expect(scene.ingress.endpointsFor('shop.example')).toEqual([])
+  expect(scene.ingress.endpointsFor('www.shop.example')).toHaveLength(1)
+})
+
+test('a service that loses its domain loses its route and its marks', async () => {
+  await using scene = await Scene.open()
+  await scene.addDomain('d1', 'shop.example')
+  await scene.addTask('t1', 'service-d1')
+  await scene.reconcile()
+  expect(scene.routed).toEqual(['t1'])
+  await scene.remove('to-d1')
+  await scene.reconcile()
+  expect([scene.hosts, scene.routed]).toEqual([[], []])
 })

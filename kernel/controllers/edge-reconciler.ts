@@ -1,12 +1,16 @@
-import type { EdgeTable, IngressPort } from '@polis/hal/ingress'
-import { PolisError, toPolisError } from '@polis/lib/error'
-import { findCondition } from '@polis/resources/object'
+import { type PolisError, toPolisError } from '@polis/lib/error'
+import type { Attachment } from '@polis/resources/attachment'
 import type { Device } from '@polis/resources/device'
 import type { Node } from '@polis/resources/node'
+import { findCondition } from '@polis/resources/object'
+import type { Task } from '@polis/resources/task'
 import type { Reconciler, Result } from '../controller/controller.ts'
 import { statusChange } from '../controller/report.ts'
-import { type EdgePlan, planEdge } from '../edge/edge-table.ts'
+import { applyWhatCan } from '../edge/apply-table.ts'
+import { servicesConcerned } from '../edge/edge-news.ts'
+import { EdgeView } from '../edge/edge-view.ts'
 import type { ObjectEvent } from '../objects/object-cache.ts'
+import { attachmentsOf } from '../planner/expand-instance.ts'
 import { ROUTED, withRouted } from './attachment-reconciler.ts'
 import type { ReconcilerDeps } from './deps.ts'
 import { deviceOn, portOf } from './device-port.ts'
@@ -15,27 +19,36 @@ import { CONNECTED } from './node-reconciler.ts'
 const RESYNC_MS = 60_000
 const NOTHING_REFUSED: ReadonlyMap<string, string> = new Map()
 
-/** What an edge was given, all of which it took. */
-interface Told {
-  readonly text: string
-  /** When it is told again all the same, in case it forgot. */
+/** An edge that took all of its table. */
+interface KnownEdge {
+  readonly view: EdgeView
+  readonly identity: string
+  /** When everything is looked at anew and told again, in case somebody forgot. */
   readonly untilMs: number
 }
 
-/** Gives each node's edge its whole table whenever something in it changed, and writes down what holds since. */
+/**
+ * Gives each node's edge its whole table whenever something in it changed, and writes down what holds since. What it
+ * looks at and writes follows what changed: all services only at first, after a failure, and once a minute.
+ */
 export class EdgeReconciler implements Reconciler {
   readonly name = 'edge'
   readonly concurrency = 4
   readonly restMs = 20
   readonly #deps: ReconcilerDeps
-  readonly #told = new Map<string, Told>()
+  readonly #known = new Map<string, KnownEdge>()
 
   constructor(deps: ReconcilerDeps) {
     this.#deps = deps
   }
 
   keysOf(event: ObjectEvent): readonly string[] {
-    return isEdgeNews(event) ? this.allKeys() : []
+    const serviceUids = servicesConcerned(this.#deps.cache, event)
+    if (serviceUids === undefined) return []
+    for (const { view } of this.#known.values()) {
+      for (const uid of serviceUids) view.mark(uid)
+    }
+    return this.allKeys()
   }
 
   allKeys(): readonly string[] {
@@ -50,38 +63,25 @@ export class EdgeReconciler implements Reconciler {
   }
 
   async reconcile(nodeUid: string, signal: AbortSignal): Promise<Result> {
-    const { cache } = this.#deps
+    const { cache, clock } = this.#deps
     const node = cache.find('Node', nodeUid)
     if (node === undefined) return { kind: 'settled' }
     const device = deviceOn(cache, 'ingress', nodeUid)
-    const plan = planEdge(cache, node)
-    const told = this.#findTold(node, device, plan)
-    const refused =
-      told === undefined ? await this.#tell(node, device, plan, signal) : NOTHING_REFUSED
-    await this.#writeDown(node, plan, refused)
-    const afterMs = told === undefined ? RESYNC_MS : told.untilMs - this.#deps.clock.monotonicMs()
-    return { kind: 'requeue', afterMs }
-  }
-
-  /** Most events near a task change nothing for the edge: it need not be sent all its routes for them. */
-  #findTold(node: Node, device: Device, { table }: EdgePlan): Told | undefined {
-    const told = this.#told.get(node.metadata.uid)
-    const isRecent = told !== undefined && this.#deps.clock.monotonicMs() < told.untilMs
-    return isRecent && told.text === textOf(node, device, table) ? told : undefined
-  }
-
-  async #tell(
-    node: Node,
-    device: Device,
-    { table }: EdgePlan,
-    signal: AbortSignal,
-  ): Promise<ReadonlyMap<string, string>> {
-    const { uid } = node.metadata
-    this.#told.delete(uid)
-    const untilMs = this.#deps.clock.monotonicMs() + RESYNC_MS
-    const refused = await applyWhatCan(portOf(this.#deps, 'ingress', device), table, signal)
-    if (refused.size === 0) this.#told.set(uid, { text: textOf(node, device, table), untilMs })
-    return refused
+    const known = this.#findKnown(node, device)
+    const { view, untilMs } = known ?? this.#lookAnew(node, device)
+    try {
+      const { serviceUids, hasChanged } = view.look(cache, node)
+      // Most of what happens to a task changes nothing for the edge: it need not be sent all its routes for that.
+      const isTold = known !== undefined && !hasChanged
+      const ingress = portOf(this.#deps, 'ingress', device)
+      const refused = isTold ? NOTHING_REFUSED : await applyWhatCan(ingress, view.table, signal)
+      if (refused.size > 0) this.#known.delete(nodeUid)
+      await this.#writeDown(node, view, serviceUids, refused)
+      return { kind: 'requeue', afterMs: untilMs - clock.monotonicMs() }
+    } catch (thrown) {
+      this.#known.delete(nodeUid)
+      throw thrown
+    }
   }
 
   async report(_nodeUid: string, thrown: PolisError): Promise<void> {
@@ -99,128 +99,76 @@ export class EdgeReconciler implements Reconciler {
     }
   }
 
+  #findKnown(node: Node, device: Device): KnownEdge | undefined {
+    const known = this.#known.get(node.metadata.uid)
+    const isRecent = known !== undefined && this.#deps.clock.monotonicMs() < known.untilMs
+    return isRecent && known.identity === identityOf(node, device) ? known : undefined
+  }
+
+  #lookAnew(node: Node, device: Device): KnownEdge {
+    const { cache, clock } = this.#deps
+    const view = new EdgeView()
+    for (const { spec } of cache.list('Attachment')) view.mark(spec.serviceUid)
+    // Also those that have lost their last attachment while nobody looked.
+    for (const { spec } of cache.list('Task')) view.mark(spec.serviceUid)
+    const untilMs = clock.monotonicMs() + RESYNC_MS
+    const edge = { view, identity: identityOf(node, device), untilMs }
+    this.#known.set(node.metadata.uid, edge)
+    return edge
+  }
+
   async #writeDown(
     node: Node,
-    { routed, attachmentUids }: EdgePlan,
+    view: EdgeView,
+    serviceUids: ReadonlySet<string>,
     refused: ReadonlyMap<string, string>,
   ): Promise<void> {
-    const { cache, writer, clock } = this.#deps
-    for (const { metadata, status } of cache.list('Task')) {
-      if (status.nodeUid !== node.metadata.uid) continue
-      const routedIncarnation = routed.get(metadata.uid)
-      if (status.routedIncarnation === routedIncarnation) continue
-      await writer.amend('Task', metadata.uid, (task) => {
-        const { routedIncarnation: _, ...rest } = task.status
-        return statusChange(
-          task,
-          routedIncarnation === undefined ? rest : { ...rest, routedIncarnation },
-        )
-      })
+    const { cache } = this.#deps
+    for (const serviceUid of serviceUids) {
+      for (const task of cache.ownedBy('Task', serviceUid)) {
+        if (task.status.nodeUid === node.metadata.uid) await this.#writeTask(task, view)
+      }
+      for (const attachment of attachmentsOf(cache, serviceUid)) {
+        await this.#writeAttachment(attachment, view, refused)
+      }
     }
-    for (const { metadata, spec, status } of cache.list('Attachment')) {
-      // A gateway route is the database's, whoever is attached to it.
-      const routeUid = spec.target.type === 'database' ? spec.target.databaseUid : metadata.uid
-      const refusal = refused.get(routeUid)
-      const isRouted = refusal === undefined && attachmentUids.has(metadata.uid)
-      const before = findCondition(status, ROUTED)
-      if ((before?.status === 'True') === isRouted && refusal === undefined) continue
-      await writer.amend('Attachment', metadata.uid, (attachment) =>
-        statusChange(attachment, withRouted(attachment, isRouted, refusal ?? '', clock.now())),
+  }
+
+  async #writeTask({ metadata, spec, status }: Task, view: EdgeView): Promise<void> {
+    const routedIncarnation = view.routedIncarnation(spec.serviceUid, metadata.uid)
+    if (status.routedIncarnation === routedIncarnation) return
+    await this.#deps.writer.amend('Task', metadata.uid, (task) => {
+      const { routedIncarnation: _, ...rest } = task.status
+      return statusChange(
+        task,
+        routedIncarnation === undefined ? rest : { ...rest, routedIncarnation },
       )
-    }
+    })
+  }
+
+  async #writeAttachment(
+    { metadata, spec, status }: Attachment,
+    view: EdgeView,
+    refused: ReadonlyMap<string, string>,
+  ): Promise<void> {
+    const { writer, clock } = this.#deps
+    // A gateway route is the database's, whoever is attached to it.
+    const routeUid = spec.target.type === 'database' ? spec.target.databaseUid : metadata.uid
+    const refusal = refused.get(routeUid)
+    const isRouted = refusal === undefined && view.honours(spec.serviceUid, metadata.uid)
+    const before = findCondition(status, ROUTED)
+    if ((before?.status === 'True') === isRouted && refusal === undefined) return
+    await writer.amend('Attachment', metadata.uid, (attachment) =>
+      statusChange(attachment, withRouted(attachment, isRouted, refusal ?? '', clock.now())),
+    )
   }
 }
 
-/**
- * Applies the table; routes that the edge refuses by name (a port that a foreign program holds) are left out, so that
- * one of them does not hold up all others. Returns why, by the route's uid.
- */
-async function applyWhatCan(
-  ingress: IngressPort,
-  table: EdgeTable,
-  signal: AbortSignal,
-): Promise<ReadonlyMap<string, string>> {
-  try {
-    await ingress.applyTable(table, signal)
-    return new Map()
-  } catch (thrown) {
-    const refused =
-      thrown instanceof PolisError ? refusedRoutes(thrown, table) : new Map<string, string>()
-    if (refused.size === 0) throw thrown
-    const isKept = ({ uid }: { readonly uid: string }): boolean => !refused.has(uid)
-    const rest = {
-      ...table,
-      http: table.http.filter(isKept),
-      ports: table.ports.filter(isKept),
-      gateway: table.gateway.filter(isKept),
-    }
-    await ingress.applyTable(rest, signal)
-    return refused
-  }
-}
-
-/** The table, and what might have made the edge that had it another one. */
-function textOf(node: Node, device: Device, table: EdgeTable): string {
+/** What might have made the edge that had the table another one. */
+function identityOf(node: Node, device: Device): string {
   const { uid, generation } = device.metadata
   const isReady = findCondition(device.status, 'Ready')
   const isConnected = findCondition(node.status, CONNECTED)
-  return JSON.stringify([uid, generation, isReady?.since, isConnected?.since, table])
-}
-
-function refusedRoutes(error: PolisError, table: EdgeTable): ReadonlyMap<string, string> {
-  return new Map(
-    error.problems.flatMap(({ path, message }) => {
-      const found = /^(?<list>http|ports|gateway)\[(?<index>\d+)\]/.exec(path)?.groups
-      const index = Number(found?.['index'])
-      const routes =
-        found?.['list'] === 'http'
-          ? table.http
-          : found?.['list'] === 'ports'
-            ? table.ports
-            : table.gateway
-      const uid = found === undefined ? undefined : routes[index]?.uid
-      return uid === undefined ? [] : [[uid, message] as const]
-    }),
-  )
-}
-
-/** What the table is made of; the status that this reconciler writes is none of it. */
-function isEdgeNews({ before, after }: ObjectEvent): boolean {
-  const object = after ?? before
-  switch (object?.kind) {
-    case 'Task': {
-      if (before?.kind !== 'Task' || after?.kind !== 'Task') return true
-      const facts = ({ status, metadata }: typeof after): string =>
-        [
-          status.state,
-          status.incarnation,
-          status.address,
-          status.nodeUid,
-          metadata.deletionRequestedAt,
-        ].join()
-      return facts(before) !== facts(after)
-    }
-    case 'Attachment':
-    case 'Domain':
-    case 'Database':
-      return (
-        before?.metadata.generation !== after?.metadata.generation ||
-        before?.metadata.deletionRequestedAt !== after?.metadata.deletionRequestedAt
-      )
-    case 'Device':
-      return before?.kind === 'Device' && after?.kind === 'Device'
-        ? before.status.facts['address'] !== after.status.facts['address'] ||
-            (after.spec.class === 'ingress' &&
-              findCondition(before.status, 'Ready')?.status !==
-                findCondition(after.status, 'Ready')?.status)
-        : true
-    case 'Node':
-      return (
-        before?.kind === 'Node' &&
-        after?.kind === 'Node' &&
-        before.status.gatewayAddress !== after.status.gatewayAddress
-      )
-    default:
-      return false
-  }
+  const { gatewayAddress } = node.status
+  return JSON.stringify([uid, generation, isReady?.since, isConnected?.since, gatewayAddress])
 }

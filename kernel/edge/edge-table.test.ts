@@ -1,3 +1,4 @@
+import type { EdgeTable } from '@polis/hal/ingress'
 import type { Attachment, AttachmentTarget } from '@polis/resources/attachment'
 import { NOT_OBSERVED } from '@polis/resources/object'
 import type { KindName, PolisObject } from '@polis/resources/registry'
@@ -5,7 +6,7 @@ import type { Task } from '@polis/resources/task'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { readerOf } from '../objects/objects.fixture.ts'
-import { type EdgePlan, isServiceRouted, planEdge } from './edge-table.ts'
+import { isServiceRouted, planService, type ServiceRoutes, toTable } from './edge-table.ts'
 
 const LEAVING = { deletionRequestedAt: '2026-01-01T00:00:00Z' }
 
@@ -93,8 +94,20 @@ const toDomain = (domainUid: string): AttachmentTarget => ({
 })
 const toDatabase: AttachmentTarget = { type: 'database', databaseUid: 'db', environment: {} }
 
-async function plan(...objects: readonly PolisObject[]): Promise<EdgePlan> {
-  return planEdge(await readerOf(objects), node('n1'))
+interface Plan extends Pick<ServiceRoutes, 'routed' | 'attachmentUids'> {
+  readonly table: EdgeTable
+}
+
+/** All services that have an attachment. */
+async function plan(...objects: readonly PolisObject[]): Promise<Plan> {
+  const reader = await readerOf(objects)
+  const serviceUids = new Set(reader.list('Attachment').map(({ spec }) => spec.serviceUid))
+  const services = [...serviceUids].map((uid) => planService(reader, node('n1'), uid))
+  return {
+    table: toTable(services),
+    routed: new Map(services.flatMap(({ routed }) => [...routed])),
+    attachmentUids: new Set(services.flatMap(({ attachmentUids }) => [...attachmentUids])),
+  }
 }
 
 describe('a domain', () => {

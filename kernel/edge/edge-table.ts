@@ -1,36 +1,41 @@
-import type { EdgeTable, Endpoint, GatewayRoute } from '@polis/hal/ingress'
+import type { EdgeTable, Endpoint, GatewayRoute, HttpRoute, PortRoute } from '@polis/hal/ingress'
 import type { Attachment } from '@polis/resources/attachment'
 import type { Node } from '@polis/resources/node'
 import type { Task } from '@polis/resources/task'
 import type { ObjectReader } from '../objects/object-cache.ts'
+import { attachmentsOf } from '../planner/expand-instance.ts'
 
-export interface EdgePlan {
-  readonly table: EdgeTable
+/** What one service has of a node's edge. */
+export interface ServiceRoutes {
+  readonly http: readonly HttpRoute[]
+  readonly ports: readonly PortRoute[]
+  /** The ways to its databases, its own tasks let in. */
+  readonly gateway: readonly GatewayRoute[]
   /** Incarnation that may be sent traffic, by task uid: what `routedIncarnation` becomes once the table holds. */
   readonly routed: ReadonlyMap<string, string>
-  /** Attachments that the table honours. */
+  /** Attachments that the routes honour. */
   readonly attachmentUids: ReadonlySet<string>
 }
 
 /**
- * All that one node's edge shall do, from what is known now. A task is sent traffic only while its very incarnation
- * runs, is healthy and is not on its way out; it may use what its service is attached to from the moment it has an
- * address, since programs ask their database before they are healthy, and until its container ends. Pure.
+ * All that one node's edge shall do for a service, from what is known now. A task is sent traffic only while its very
+ * incarnation runs, is healthy and is not on its way out; it may use what its service is attached to from the moment
+ * it has an address, since programs ask their database before they are healthy, and until its container ends. Pure.
  */
-export function planEdge(reader: ObjectReader, node: Node): EdgePlan {
-  const http: EdgeTable['http'] = []
-  const ports: EdgeTable['ports'] = []
-  const gateway = new Map<string, GatewayRoute>()
+export function planService(reader: ObjectReader, node: Node, serviceUid: string): ServiceRoutes {
+  const http: HttpRoute[] = []
+  const ports: PortRoute[] = []
+  const gateway: GatewayRoute[] = []
   const routed = new Map<string, string>()
   const attachmentUids = new Set<string>()
+  const tasks = reader
+    .ownedBy('Task', serviceUid)
+    .filter((task) => task.status.nodeUid === node.metadata.uid)
 
-  for (const { metadata, spec } of reader.list('Attachment')) {
+  for (const { metadata, spec } of attachmentsOf(reader, serviceUid)) {
     if (metadata.deletionRequestedAt !== undefined) continue
     const { uid } = metadata
     const { target } = spec
-    const tasks = reader
-      .ownedBy('Task', spec.serviceUid)
-      .filter((task) => task.status.nodeUid === node.metadata.uid)
     switch (target.type) {
       case 'domain': {
         const host = reader.find('Domain', target.domainUid)?.spec.host
@@ -44,10 +49,9 @@ export function planEdge(reader: ObjectReader, node: Node): EdgePlan {
         break
       }
       case 'database': {
-        const route = gateway.get(target.databaseUid) ?? gatewayRoute(reader, target.databaseUid)
+        const route = gatewayRoute(reader, target.databaseUid)
         if (route === undefined) continue
-        const admitted = new Set([...route.admitted, ...addressesOf(tasks)])
-        gateway.set(route.uid, { ...route, admitted: [...admitted].toSorted() })
+        gateway.push({ ...route, admitted: addressesOf(tasks) })
         break
       }
       case 'volume':
@@ -56,15 +60,28 @@ export function planEdge(reader: ObjectReader, node: Node): EdgePlan {
     }
     attachmentUids.add(uid)
   }
+  return { http, ports, gateway, routed, attachmentUids }
+}
+
+/** The routes of all services as one table. A way to a database lets in the tasks of every service that has it. */
+export function toTable(services: Iterable<ServiceRoutes>): EdgeTable {
+  const http: HttpRoute[] = []
+  const ports: PortRoute[] = []
+  const gateway = new Map<string, GatewayRoute>()
+  for (const routes of services) {
+    http.push(...routes.http)
+    ports.push(...routes.ports)
+    for (const route of routes.gateway) {
+      const others = gateway.get(route.uid)?.admitted ?? []
+      const admitted = [...new Set([...others, ...route.admitted])].toSorted()
+      gateway.set(route.uid, { ...route, admitted })
+    }
+  }
   return {
-    table: {
-      http: http.toSorted(byUid),
-      ports: ports.toSorted(byUid),
-      gateway: [...gateway.values()].toSorted(byUid),
-      certificates: [],
-    },
-    routed,
-    attachmentUids,
+    http: http.toSorted(byUid),
+    ports: ports.toSorted(byUid),
+    gateway: [...gateway.values()].toSorted(byUid),
+    certificates: [],
   }
 }
 
@@ -93,7 +110,7 @@ function endpointsOf(
 }
 
 /** Addresses of containers that run. One that has ended may have left its address to a stranger. */
-function addressesOf(tasks: readonly Task[]): readonly string[] {
+function addressesOf(tasks: readonly Task[]): string[] {
   return tasks.flatMap(({ status }) =>
     status.incarnation === undefined ? [] : (status.address ?? []),
   )
