@@ -7,6 +7,7 @@ import { openTestDriverHost, type TestDriverHost } from '@polis/test/driver-host
 import { EXAM_IMAGE, loadExamImage } from '@polis/test/rig/exam-image'
 import type { RigServer } from '@polis/test/rig/server'
 import { useServer, useServers } from '@polis/test/rig/suite'
+import { until } from '@polis/lib/until'
 import { afterAll, describe, expect, test } from 'vitest'
 import { openTestDevice } from './test-device.ts'
 
@@ -142,7 +143,14 @@ describe('swarms of others', LIMIT, () => {
     const swarmId = await docker(manager, 'info', '--format', '{{.Swarm.Cluster.ID}}')
 
     const used = await open(manager)
-    const device = await used.ensureDevice({}, anyTime())
+    // A swarm that has only just begun may not answer yet: the device says so, and is asked again.
+    const device = await until(
+      async () => {
+        const seen = await used.ensureDevice({}, anyTime())
+        return seen.isReady ? seen : undefined
+      },
+      { deadlineMs: 20_000, what: 'the swarm to be ready' },
+    )
     expect(device).toMatchObject({ isReady: true, facts: { nodeAddress: manager.address } })
     expect(await isOpen(manager.address, 2377)).toBe(true)
     await used.removeDevice({}, anyTime())
