@@ -17,7 +17,7 @@ export interface InspectOptions {
 }
 
 /** The public name from which packages of images come, and the one that the welcome application has. */
-const NAMES = ['deb.debian.org', 'localhost']
+const NAMES = ['debian.org', 'localhost']
 
 export async function inspectHost(options: InspectOptions): Promise<HostFacts> {
   const { home, env, dockerSocketPath, ports, apiUrl } = options
