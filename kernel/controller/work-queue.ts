@@ -20,6 +20,7 @@ export class WorkQueue {
     this.#signal = signal
     const endAll = (): void => {
       for (const timer of this.#timers.values()) timer.abort(NOT_NEEDED)
+      for (const wake of this.#takers.splice(0)) wake()
     }
     signal.addEventListener('abort', endAll, { once: true })
   }
@@ -73,14 +74,7 @@ export class WorkQueue {
   }
 
   #nextKey(): Promise<void> {
-    return new Promise((resolve) => {
-      const wake = (): void => {
-        this.#signal.removeEventListener('abort', wake)
-        resolve()
-      }
-      this.#takers.push(wake)
-      this.#signal.addEventListener('abort', wake, { once: true })
-    })
+    return new Promise((resolve) => this.#takers.push(resolve))
   }
 }
 
