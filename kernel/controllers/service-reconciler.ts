@@ -15,7 +15,7 @@ import type { ReconcilerDeps } from './deps.ts'
 export class ServiceReconciler implements Reconciler {
   readonly name = 'service'
   readonly concurrency = 8
-  readonly restMs = 5
+  readonly restMs = 20
   readonly #deps: ReconcilerDeps
 
   constructor(deps: ReconcilerDeps) {
