@@ -12,11 +12,13 @@ import { Parameters } from './config.ts'
 import { findDockerfile, keepArchive, openContext, plainPath } from './context.ts'
 import { baseImages } from './dockerfile.ts'
 import { fromBuildError } from './errors.ts'
-import { IMAGE_LABEL, listBuilt, removeBuilt, removeLayers } from './images.ts'
+import { areUsed, IMAGE_LABEL, listBuilt, removeBuilt, removeLayers } from './images.ts'
 import { type Bench, Workshop } from './workshop.ts'
 
 const CPU_PERIOD_US = 100_000
-const CLEARING_MS = 60_000
+const CLEARING_MS = 15_000
+const USE_POLL_MS = 100
+const DROP_ATTEMPTS = 10
 const Aux = z.object({ ID: z.string() })
 
 class DockerBuilder implements BuilderPort {
@@ -161,12 +163,30 @@ class DockerBuilder implements BuilderPort {
     }
   }
 
+  /**
+   * An engine that was told to stop a build takes its last container down a moment later, perhaps one it had not told
+   * of yet, and keeps the layers under it until then: so it is asked more than once. What stays after that stands
+   * under an image that was built. Throws when a container still stands on a layer as the signal aborts.
+   */
+  async #dropLayers(layers: readonly string[], signal: AbortSignal): Promise<void> {
+    for (let attempt = 1; attempt <= DROP_ATTEMPTS; attempt += 1) {
+      while (await areUsed(this.#docker, layers, signal)) {
+        await this.#host.clock.sleep(USE_POLL_MS, signal)
+      }
+      const kept = await removeLayers(this.#docker, layers, signal)
+      if (kept === 0) return
+      await this.#host.clock.sleep(USE_POLL_MS, signal)
+    }
+  }
+
   /** The layers of an image that was built are its own; those of one that failed are nobody's. */
   async #clear(bench: Bench, signal: AbortSignal, isBuilt = false): Promise<void> {
     try {
       const { layers, containers } = await bench.made()
       for (const id of containers) await removeContainer(this.#docker, id, signal)
-      if (!isBuilt) await removeLayers(this.#docker, layers, signal)
+      if (!isBuilt) {
+        await this.#dropLayers(layers, signal)
+      }
       await bench.clear()
     } catch (error) {
       // The next ensureDevice tries again: what the build itself said is not to be lost over it.

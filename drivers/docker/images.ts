@@ -47,6 +47,19 @@ async function findUser(
   return containers.find(({ ImageID }) => ImageID === imageId)?.Names[0]?.replace(/^\//, '')
 }
 
+/** Whether a container, running or not, stands on one of these layers itself. */
+export async function areUsed(
+  docker: DockerClient,
+  layers: readonly string[],
+  signal: AbortSignal,
+): Promise<boolean> {
+  const options = { query: { all: true }, schema: Containers, signal }
+  const containers = await docker.request('GET', '/containers/json', options)
+  return containers.some(({ ImageID }) =>
+    layers.some((layer) => ImageID.startsWith(`sha256:${layer}`)),
+  )
+}
+
 /** Throws FailedPrecondition when a container has it, running or not, or when it is not an image of `owner`. */
 export async function removeBuilt(
   docker: DockerClient,
@@ -68,12 +81,13 @@ export async function removeBuilt(
   await removeImage(docker, imageId, signal)
 }
 
-/** Removes layers that nothing stands on, latest first; what is in use stays. */
+/** Removes layers that nothing stands on, latest first; what is in use stays. Returns how many do. */
 export async function removeLayers(
   docker: DockerClient,
   layers: readonly string[],
   signal: AbortSignal,
-): Promise<void> {
+): Promise<number> {
+  let kept = 0
   for (const layer of layers.toReversed()) {
     try {
       const query = { noprune: true }
@@ -82,6 +96,8 @@ export async function removeLayers(
       const isKept = error instanceof PolisError && error.code === 'FailedPrecondition'
       const isGone = error instanceof PolisError && error.code === 'NotFound'
       if (!isKept && !isGone) throw error
+      if (isKept) kept += 1
     }
   }
+  return kept
 }
