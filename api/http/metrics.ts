@@ -1,11 +1,6 @@
 import type { Kernel } from '@polis/kernel/kernel'
-import {
-  collectDefaultMetrics,
-  Counter,
-  Gauge,
-  Histogram,
-  type Registry,
-} from '@prometheus-io/client'
+import { Counter, Gauge, Histogram, type Registry } from '@prometheus-io/client'
+import { addRuntimeMetrics } from './runtime-metrics.ts'
 
 /** What the API counts and measures, and the text that Prometheus reads. */
 export class ApiMetrics {
@@ -44,7 +39,7 @@ export class ApiMetrics {
         this.set(kernel.isReady() ? 1 : 0)
       },
     })
-    collectDefaultMetrics({ register: registry })
+    addRuntimeMetrics(registry)
   }
 
   /** One request was answered; `route` is its pattern, never its path. */
